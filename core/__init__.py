@@ -1,0 +1,45 @@
+"""Words every room shares: precision modes, errors, external programs, files, executor, records.
+
+Public names
+------------
+Precision : the three operand precisions of the scalable MAC and their pass order.
+VoltileError and its children : input faults; the command line prints them and exits with 2.
+run_program : run an external program with a log and one clear error.
+executor : the process pool through which all independent work goes.
+write_atomically, new_folder : nothing half-written stays behind.
+StageMeter, RunRecord : wall time and peak memory of each stage, and what `run.json` holds.
+"""
+
+from voltile.core.errors import (
+    LibertyError,
+    NetlistError,
+    PlacementInfeasible,
+    ProgramError,
+    SynthesisError,
+    TechnologyError,
+    TimingInfeasible,
+    VoltileError,
+)
+from voltile.core.executor import executor
+from voltile.core.files import file_hash, write_atomically
+from voltile.core.precision import Precision
+from voltile.core.programs import run_program
+from voltile.core.records import RunRecord, StageMeter
+
+__all__ = [
+    "LibertyError",
+    "NetlistError",
+    "PlacementInfeasible",
+    "Precision",
+    "ProgramError",
+    "RunRecord",
+    "StageMeter",
+    "SynthesisError",
+    "TechnologyError",
+    "TimingInfeasible",
+    "VoltileError",
+    "executor",
+    "file_hash",
+    "run_program",
+    "write_atomically",
+]

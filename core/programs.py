@@ -1,0 +1,53 @@
+"""External programs: one helper that finds, runs and logs them."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from voltile.core.errors import ProgramError
+
+_PACKAGES = {"sta": "opensta", "iverilog": "iverilog", "vvp": "iverilog", "ngspice": "ngspice"}
+
+
+def find_program(name: str) -> str:
+    """Return the path of an external program.
+
+    Raises
+    ------
+    ProgramError
+        When it is not on PATH; the message names the package that brings it.
+    """
+    path = shutil.which(name)
+    if path is None:
+        package = _PACKAGES.get(name, name)
+        raise ProgramError(f"program '{name}' is not installed; try: apt-get install {package}")
+    return path
+
+
+def run_program(
+    arguments: Sequence[str | Path],
+    log: Path,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+) -> str:
+    """Run an external program, keep all it prints in `log`, and return that text.
+
+    Raises
+    ------
+    ProgramError
+        When the program is missing, ends with an error, or runs longer than `timeout` [s].
+    """
+    command = [find_program(str(arguments[0])), *map(str, arguments[1:])]
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, timeout=timeout, check=False, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ProgramError(f"'{arguments[0]}' did not end within {timeout:.0f} s") from None
+    log.write_text(done.stdout)
+    if done.returncode:
+        tail = " | ".join(done.stdout.strip().splitlines()[-3:])
+        raise ProgramError(f"'{arguments[0]}' ended with {done.returncode}: {tail} (log: {log})")
+    return done.stdout

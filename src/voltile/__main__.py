@@ -1,0 +1,6 @@
+"""`python -m voltile`: the command line."""
+
+from voltile.flows.cli import main
+
+if __name__ == "__main__":
+    main()
