@@ -1,0 +1,57 @@
+"""Technologies: manifests, Liberty and LEF readers, cell libraries as arrays.
+
+Public names
+------------
+Technology, read_technology, find_pdk, builtin_technologies : a process, from its TOML manifest.
+CellLibrary, Direction, ArcType, Sense, Sequential, SequentialKind : one supply's cells as arrays.
+interpolate_library : the library between two characterised supplies.
+Tables : many NLDM tables as one block.
+read_cell_library, read_liberty, read_lef : the file readers.
+parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressions.
+"""
+
+from voltile.pdk.cells import read_cell_library
+from voltile.pdk.lef import Lef, Macro, read_lef
+from voltile.pdk.liberty import read_liberty
+from voltile.pdk.library import (
+    ArcType,
+    CellLibrary,
+    Direction,
+    Sense,
+    Sequential,
+    SequentialKind,
+    interpolate_library,
+)
+from voltile.pdk.logic import Expression, evaluate, parse_expression, truth_table, variables
+from voltile.pdk.tables import Tables
+from voltile.pdk.technology import (
+    Technology,
+    builtin_technologies,
+    find_pdk,
+    read_technology,
+)
+
+__all__ = [
+    "ArcType",
+    "CellLibrary",
+    "Direction",
+    "Expression",
+    "Lef",
+    "Macro",
+    "Sense",
+    "Sequential",
+    "SequentialKind",
+    "Tables",
+    "Technology",
+    "builtin_technologies",
+    "evaluate",
+    "find_pdk",
+    "interpolate_library",
+    "parse_expression",
+    "read_cell_library",
+    "read_lef",
+    "read_liberty",
+    "read_technology",
+    "truth_table",
+    "variables",
+]
