@@ -1,0 +1,189 @@
+"""Logic synthesis: sources to a buffered netlist of library cells, for a clock period."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from voltile.core import SynthesisError, TechnologyError
+from voltile.core.yosys import run_yosys
+from voltile.floorplan.buffering import buffer_high_fanout
+from voltile.floorplan.netlist import Netlist, read_yosys_json
+from voltile.pdk import CellLibrary, Sequential, SequentialKind, Technology
+
+# Sinks that a signal net may have.
+MAX_FANOUT = 24
+# Nets that abc builds stay below the limit, so that the later netlist edits have room.
+_ABC_FANOUT = 16
+# Registers that share an enable before a clock gate pays.
+_MIN_GATED = 3
+
+# Mapping for delay: `if -g` balances the logic for depth, `map -B` prices area against delay,
+# `buffer`, `upsize` and `dnsize` answer to the period. abc's default script ignores it.
+_ABC_SCRIPT = """\
+strash
+if -g -K 6
+strash
+dch
+map -B 0.9 -D {period}
+topo
+buffer -c -p -N {fanout}
+topo
+upsize -D {period}
+dnsize -D {period}
+stime -p
+"""
+# A latch that is transparent while the clock is low, and the AND gate behind it: the usual
+# behavioural model of a clock gate.
+_LATCH_GATE = r"""
+module voltile_clock_gate(input clk, input en, output gclk);
+  wire q;
+  \$_DLATCH_N_ latch(.E(clk), .D(en), .Q(q));
+  \$_AND_ gate(.A(clk), .B(q), .Y(gclk));
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is synthesised: Verilog or SystemVerilog files, or RTLIL text, and how to read it.
+
+    Attributes
+    ----------
+    top : str
+        Top module; "" lets Yosys find the one module that nothing instantiates.
+    defines : sequence of str
+        Macros, "NAME" or "NAME=VALUE".
+    """
+
+    files: Sequence[Path] = ()
+    rtlil: str = ""
+    top: str = ""
+    includes: Sequence[Path] = ()
+    defines: Sequence[str] = field(default=("SYNTHESIS",))
+
+
+def synthesize(
+    sources: Sources, technology: Technology, period: float, folder: Path
+) -> Netlist:
+    """Map sources to library cells at the nominal supply; return the netlist.
+
+    Clock enables and behavioural clock gates become integrated clock-gating cells. No net except
+    those of clocks has more than `MAX_FANOUT` sinks.
+
+    Parameters
+    ----------
+    period : float
+        Clock period that the mapping aims for [s]; a longer one gives a smaller, slower netlist.
+    folder : Path
+        Receives the scripts and logs.
+
+    Raises
+    ------
+    SynthesisError
+        When Yosys refuses the sources, the top is unknown, or the design is empty.
+    NetlistError
+        When something cannot be mapped to the library.
+    """
+    if not period > 0:
+        raise SynthesisError(f"clock period must be positive, not {period:g} s")
+    missing = [path for path in sources.files if not path.is_file()]
+    if missing:
+        raise SynthesisError(f"source file {missing[0]} does not exist")
+    library = technology.library(technology.nominal_vdd)
+    liberty = technology.liberty[technology.nominal_vdd].resolve()
+    picoseconds = f"{period * 1e12:.0f}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "abc.script").write_text(
+        _ABC_SCRIPT.format(period=picoseconds, fanout=_ABC_FANOUT)
+    )
+    (folder / "abc.constr").write_text(_constraints(technology, library))
+    (folder / "clock_gate.v").write_text(_LATCH_GATE)
+    gate_name, gate = _clock_gate(technology, library)
+    (folder / "clock_gate_map.v").write_text(
+        "module voltile_clock_gate(input clk, input en, output gclk);\n"
+        f"  {gate_name} _TECHMAP_REPLACE_ (.{gate.clock}(clk), .{gate.data}(en), "
+        f".{gate.state}(gclk));\nendmodule\n"
+    )
+    avoid = " ".join(f"-dont_use {pattern}" for pattern in technology.dont_use)
+    top = f"-top {sources.top}" if sources.top else "-auto-top"
+    passes = [
+        *_read_passes(sources, folder),
+        f"hierarchy -check {top}",
+        f"synth {top} -flatten -extra-map +/choices/kogge-stone.v",
+        # The selection keeps the subcircuit search away from the rest of the design: over a whole
+        # processor core it takes 40 s and 7 GB, over the latches and their gates milliseconds.
+        # The clock wire must be in it, or its two ends do not meet.
+        r"select -set gates t:$_DLATCH_N_ %co3:+$_DLATCH_N_[Q]:+$_AND_[A,B] "
+        r"t:$_DLATCH_N_ %ci1:+$_DLATCH_N_[E] %u",
+        f"extract -map {folder / 'clock_gate.v'} @gates",
+        f"techmap -map {folder / 'clock_gate_map.v'}",
+        f"clockgate -pos {gate_name} {gate.data}:{gate.clock}:{gate.state} "
+        f"-min_net_size {_MIN_GATED}",
+        f"dfflibmap -liberty {liberty} {avoid}",
+        "opt -purge",
+        f"abc -liberty {liberty} {avoid} -D {picoseconds} -constr {folder / 'abc.constr'} "
+        f"-script {folder / 'abc.script'}",
+        "setundef -zero",
+        f"hilomap -singleton -hicell {' '.join(technology.tie_high)} "
+        f"-locell {' '.join(technology.tie_low)}",
+        "opt_clean -purge",
+        # Ports that are declared signed make OpenSTA drop the whole bus.
+        "setattr -unset signed",
+        f"write_json {folder / 'netlist.json'}",
+    ]
+    run_yosys(passes, folder, "synth")
+    name = _top_name(folder / "netlist.json")
+    netlist = read_yosys_json(folder / "netlist.json", name, library)
+    if not netlist.cells:
+        raise SynthesisError(f"module '{name}' is empty: nothing in it drives an output")
+    return buffer_high_fanout(netlist, technology, MAX_FANOUT)
+
+
+def _read_passes(sources: Sources, folder: Path) -> list[str]:
+    if sources.rtlil:
+        (folder / "source.il").write_text(sources.rtlil)
+        return [f"read_rtlil {folder / 'source.il'}"]
+    if not sources.files:
+        raise SynthesisError("there is nothing to synthesise: no source file given")
+    files = " ".join(_word(path) for path in sources.files)
+    defines = " ".join(f"-D {name}" for name in sources.defines)
+    includes = " ".join(f"-I {_word(path)}" for path in sources.includes)
+    if any(path.suffix in (".sv", ".svh") for path in sources.files):
+        top = f"--top {sources.top}" if sources.top else ""
+        return [f"read_slang {defines} {includes} {top} {files}"]
+    return [f"read_verilog -sv {defines} {includes} {files}"]
+
+
+def _word(path: Path) -> str:
+    """A path as one word of a Yosys command; its SystemVerilog front end takes no quotes."""
+    text = str(path.resolve())
+    return f'"{text}"' if any(letter.isspace() for letter in text) else text
+
+
+def _top_name(path: Path) -> str:
+    modules = json.loads(path.read_text())["modules"]
+    tops = [name for name, item in modules.items() if int(item["attributes"].get("top", "0"), 2)]
+    return str(tops[0] if tops else next(iter(modules)))
+
+
+def _constraints(technology: Technology, library: CellLibrary) -> str:
+    """What abc assumes around the logic: a buffer drives inputs, outputs see four of its kind."""
+    buffer = library.cell_index[technology.buffer_cell]
+    pin = library.pin_index[buffer, technology.buffer_input]
+    load = 4 * float(library.pin_capacitance[pin].max()) * 1e15
+    return f"set_driving_cell {technology.buffer_cell}\nset_load {load:.3f}\n"
+
+
+def _clock_gate(technology: Technology, library: CellLibrary) -> tuple[str, Sequential]:
+    """Smallest rising-edge clock gate without a test pin."""
+    gates = [
+        (float(library.cell_area[cell]), library.cell_name[cell], item)
+        for cell, item in library.sequential.items()
+        if item.kind == SequentialKind.CLOCK_GATE and item.active_high and "|" not in item.data
+        and not any(fnmatch(library.cell_name[cell], p) for p in technology.dont_use)
+    ]
+    if not gates:
+        raise TechnologyError(f"technology {technology.name} has no clock-gating cell")
+    return min(gates, key=lambda gate: gate[:2])[1:]
