@@ -41,6 +41,18 @@ class Tables:
         high = _mix(values[table, row + 1, column], values[table, row + 1, column + 1], column_part)
         return _mix(low, high, row_part)
 
+    def resample(self, table: Ints, slew_axis: Floats, load_axis: Floats) -> Floats:
+        """Return the values of `table[i]` on other axes, shape (tables, slews, loads).
+
+        Points of the axes that are infinite repeat the first point.
+        """
+        slew = np.where(np.isfinite(slew_axis), slew_axis, slew_axis[:, :1])
+        load = np.where(np.isfinite(load_axis), load_axis, load_axis[:, :1])
+        grid = (len(table), slew.shape[1], load.shape[1])
+        slews = np.broadcast_to(slew[:, :, None], grid).ravel()
+        loads = np.broadcast_to(load[:, None, :], grid).ravel()
+        return self.lookup(np.repeat(table, grid[1] * grid[2]), slews, loads).reshape(grid)
+
 
 def _mix(low: Floats, high: Floats, part: Floats) -> Floats:
     return low + (high - low) * part
@@ -48,7 +60,7 @@ def _mix(low: Floats, high: Floats, part: Floats) -> Floats:
 
 def _segment(axis: Floats, size: Ints, x: Floats) -> tuple[Ints, Floats]:
     """Index of the segment that serves x, and the position of x in it (outside 0..1 beyond)."""
-    index = np.minimum(np.sum(axis[:, 1:] <= x[:, None], axis=1), size - 2)
+    index = np.minimum(np.count_nonzero(axis[:, 1:] <= x[:, None], axis=1), size - 2)
     rows = np.arange(len(axis))
     start = axis[rows, index]
     return index, (x - start) / (axis[rows, index + 1] - start)
@@ -95,8 +107,9 @@ def interpolate_tables(
     slew_axis = _union(low.slew_axis, high.slew_axis)
     load_axis = _union(low.load_axis, high.load_axis)
     size = np.stack([_points(slew_axis), _points(load_axis)], axis=1)
-    first = _resample(low, slew_axis, load_axis)
-    second = _resample(high, slew_axis, load_axis)
+    every = np.arange(len(size))
+    first = low.resample(every, slew_axis, load_axis)
+    second = high.resample(every, slew_axis, load_axis)
     outside = ~np.isfinite(slew_axis[:, :, None] + load_axis[:, None, :])
     positive = ((first > 0) & (second > 0) | outside).all(axis=(1, 2)) & logarithmic
     values = first + (second - first) * part
@@ -117,14 +130,3 @@ def _union(first: Floats, second: Floats) -> Floats:
     both[:, 1:][same] = np.inf
     both.sort(axis=1)
     return both[:, : int(_points(both).max(initial=2))]
-
-
-def _resample(tables: Tables, slew_axis: Floats, load_axis: Floats) -> Floats:
-    count, rows, columns = len(slew_axis), slew_axis.shape[1], load_axis.shape[1]
-    slew = np.where(np.isfinite(slew_axis), slew_axis, tables.slew_axis[:, :1])
-    load = np.where(np.isfinite(load_axis), load_axis, tables.load_axis[:, :1])
-    table = np.repeat(np.arange(count), rows * columns)
-    grid = (count, rows, columns)
-    slews = np.broadcast_to(slew[:, :, None], grid).ravel()
-    loads = np.broadcast_to(load[:, None, :], grid).ravel()
-    return tables.lookup(table, slews, loads).reshape(grid)

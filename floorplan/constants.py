@@ -1,0 +1,125 @@
+"""Case analysis: nets held constant, and the timing arcs that this leaves without effect.
+
+Constants come from tie cells and from ports held by `set_case_analysis`; they pass through logic,
+not through registers. An arc is off when, with the other inputs as they are held, its output does
+not follow its input, or does not follow it with that pair of edges.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import NetlistError
+from voltile.floorplan.netlist import OPEN, Netlist
+from voltile.pdk import CellLibrary, Direction, parse_expression, truth_table, variables
+
+Ints = NDArray[np.int64]
+
+
+def constant_nets(netlist: Netlist, case: Mapping[str, int]) -> Ints:
+    """Return the value of each net that is constant, and -1 for all others.
+
+    Raises
+    ------
+    NetlistError
+        When `case` names a port that the netlist lacks.
+    """
+    value = np.full(netlist.nets, -1)
+    ports = dict(zip(netlist.port_name, netlist.port_net, strict=True))
+    for port, level in case.items():
+        if port not in ports:
+            raise NetlistError(f"{netlist.name} has no port '{port}' to hold constant")
+        value[ports[port]] = level
+    functions = _output_functions(netlist.library)
+    ties = [kind for kind, outputs in functions.items() if any(not i for _, _, i in outputs)]
+    front = set(np.flatnonzero(np.isin(netlist.cell_type, ties)).tolist())
+    front |= _readers(netlist, np.flatnonzero(value >= 0))
+    while front:
+        changed = []
+        for cell in front:
+            start = int(netlist.first_pin[cell])
+            for output, table, inputs in functions.get(int(netlist.cell_type[cell]), ()):
+                net = int(netlist.pin_net[start + output])
+                if net == OPEN or value[net] >= 0:
+                    continue
+                possible = _restrict(table, _held(netlist, value, start, inputs))
+                if possible.all() or not possible.any():
+                    value[net] = int(possible[0])
+                    changed.append(net)
+        front = _readers(netlist, np.array(changed, dtype=np.int64))
+    return value
+
+
+def enabled_arcs(
+    netlist: Netlist, constants: Ints, instance: Ints, arc: Ints, in_edge: Ints, out_edge: Ints
+) -> NDArray[np.bool_]:
+    """Return which (arc of an instance, edges) can still happen with the constant nets."""
+    enabled = np.ones(len(instance), dtype=bool)
+    held = np.zeros(netlist.cells, dtype=bool)
+    pins = np.flatnonzero((netlist.pin_net != OPEN) & ~netlist.pin_is_output)
+    held[netlist.pin_cell[pins[constants[netlist.pin_net[pins]] >= 0]]] = True
+    library = netlist.library
+    functions = _output_functions(library)
+    for row in np.flatnonzero(held[instance]):
+        cell = int(instance[row])
+        kind = int(netlist.cell_type[cell])
+        first = int(library.cell_first_pin[kind])
+        wanted = int(library.arc_from[arc[row]]) - first
+        for output, table, inputs in functions.get(kind, ()):
+            if output != int(library.arc_to[arc[row]]) - first or wanted not in inputs:
+                continue
+            start = int(netlist.first_pin[cell])
+            levels = _held(netlist, constants, start, inputs)
+            bit = inputs.index(wanted)
+            at_low, at_high = (
+                _restrict(table, {**levels, bit: level}) for level in (0, 1)
+            )
+            before, after = (at_low, at_high) if in_edge[row] == 0 else (at_high, at_low)
+            moves = ~before & after if out_edge[row] == 0 else before & ~after
+            enabled[row] = bool(moves.any())
+    return enabled
+
+
+def _output_functions(
+    library: CellLibrary,
+) -> dict[int, list[tuple[int, NDArray[np.bool_], tuple[int, ...]]]]:
+    """Per cell: (output pin, truth table, input pins) of its combinational outputs, by offset."""
+    functions: dict[int, list[tuple[int, NDArray[np.bool_], tuple[int, ...]]]] = {}
+    for pin in np.flatnonzero(library.pin_direction == Direction.OUTPUT):
+        text, kind = library.pin_function[pin], int(library.pin_cell[pin])
+        if not text or kind in library.sequential:
+            continue
+        tree = parse_expression(text)
+        names = variables(tree)
+        first = int(library.cell_first_pin[kind])
+        inputs = tuple(library.pin_index[kind, name] - first for name in names)
+        table = truth_table(tree, names)
+        functions.setdefault(kind, []).append((int(pin) - first, table, inputs))
+    return functions
+
+
+def _held(netlist: Netlist, value: Ints, start: int, inputs: tuple[int, ...]) -> dict[int, int]:
+    """Bit position -> level, for the inputs whose net is constant."""
+    nets = [int(netlist.pin_net[start + pin]) for pin in inputs]
+    return {
+        bit: int(value[net]) for bit, net in enumerate(nets) if net != OPEN and value[net] >= 0
+    }
+
+
+def _restrict(table: NDArray[np.bool_], levels: Mapping[int, int]) -> NDArray[np.bool_]:
+    """Rows of a truth table in which some inputs have given levels, in pattern order."""
+    patterns = np.arange(len(table))
+    kept = np.ones(len(table), dtype=bool)
+    for bit, level in levels.items():
+        kept &= (patterns >> bit) & 1 == level
+    return table[kept]
+
+
+def _readers(netlist: Netlist, nets: Ints) -> set[int]:
+    first = netlist.net_first_sink
+    return {
+        int(netlist.pin_cell[pin])
+        for net in nets
+        for pin in netlist.sink_pins[first[net] : first[net + 1]]
+    }

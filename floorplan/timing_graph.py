@@ -1,0 +1,322 @@
+"""The structure of setup timing: what depends on what, in which order. No numbers yet.
+
+A node is a net with an edge: node 2 * net rises, node 2 * net + 1 falls. A record is one timing arc
+of one instance for one input edge and one output edge; records are sorted by the level of the node
+they end in, so that a level is one slice and a node one run of it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import NetlistError
+from voltile.floorplan.clocks import ClockNetwork, clock_pins, trace_clocks
+from voltile.floorplan.constants import constant_nets, enabled_arcs
+from voltile.floorplan.constraints import Constraints
+from voltile.floorplan.netlist import OPEN, Netlist
+from voltile.pdk import ArcType, CellLibrary, Sense, SequentialKind
+
+Ints = NDArray[np.int64]
+
+RISE, FALL = 0, 1
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Endpoints at registers: setup and recovery checks, one row per check and data edge.
+
+    Attributes
+    ----------
+    node, cell, table : ndarray of int, shape (checks,)
+        Data node, instance, and table of the check in the library.
+    capture_falls : ndarray of bool, shape (checks,)
+        Whether the capturing edge is the falling edge of the clock port.
+    """
+
+    node: Ints
+    cell: Ints
+    table: Ints
+    capture_falls: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TimingGraph:
+    """Levelised timing records of a netlist under constraints.
+
+    Attributes
+    ----------
+    source, target, cell, delay_table, slew_table : ndarray of int, shape (records,)
+        Nodes, instance, and tables in the library; sorted by level, then by target.
+    level_start : ndarray of int, shape (levels + 1,)
+        Records of level k are level_start[k] : level_start[k + 1].
+    run_start : ndarray of int, shape (runs,)
+        First record of each target node; `run_node` is that node, and `level_run` the first run
+        of each level.
+    source_rise, source_fall : ndarray of int
+        Nodes where data is launched by the rising and by the falling edge of a clock port: clock
+        nets; and, in `source_rise`, input ports.
+    """
+
+    netlist: Netlist
+    constraints: Constraints
+    clocks: ClockNetwork
+    source: Ints
+    target: Ints
+    cell: Ints
+    delay_table: Ints
+    slew_table: Ints
+    level_start: Ints
+    run_start: Ints
+    run_node: Ints
+    level_run: Ints
+    source_rise: Ints
+    source_fall: Ints
+    checks: Checks
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes: two per net."""
+        return 2 * self.netlist.nets
+
+    @cached_property
+    def run_of_node(self) -> Ints:
+        """Run that ends in each node, -1 where none does."""
+        runs = np.full(self.nodes, -1)
+        runs[self.run_node] = np.arange(len(self.run_node))
+        return runs
+
+    def records_into(self, node: int) -> slice:
+        """Records that end in a node; empty for a start node."""
+        run = int(self.run_of_node[node])
+        if run < 0:
+            return slice(0, 0)
+        ends = self.run_start[run + 1] if run + 1 < len(self.run_start) else len(self.source)
+        return slice(int(self.run_start[run]), int(ends))
+
+
+def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGraph:
+    """Return the timing graph of a netlist.
+
+    Raises
+    ------
+    NetlistError
+        For a combinational loop, naming its cells, or a clock that cannot be traced.
+    """
+    clocks = trace_clocks(netlist, constraints.clocks)
+    constants = constant_nets(netlist, constraints.case)
+    records = _combinational_records(netlist, clocks, constants)
+    source, target, cell, delay_table, slew_table = records
+    level = _levels(netlist, source >> 1, target >> 1, cell)
+    order = np.lexsort((target, level[target >> 1]))
+    source, target, cell, delay_table, slew_table = (array[order] for array in records)
+    run_start = np.flatnonzero(np.diff(target, prepend=-1))
+    run_level = level[target[run_start] >> 1]
+    levels = int(run_level.max(initial=0))
+    level_run = np.searchsorted(run_level, np.arange(1, levels + 2))
+    level_start = np.append(run_start, len(source))[level_run]
+    clock_net = np.flatnonzero(clocks.is_clock & (constants < 0))
+    rising = 2 * clock_net + clocks.net_phase[clock_net]
+    ports = _launching_ports(netlist, constraints, clocks, constants)
+    return TimingGraph(
+        netlist,
+        constraints,
+        clocks,
+        source,
+        target,
+        cell,
+        delay_table,
+        slew_table,
+        level_start,
+        run_start,
+        target[run_start],
+        level_run,
+        source_rise=np.concatenate([rising, 2 * ports, 2 * ports + 1]),
+        source_fall=rising ^ 1,
+        checks=_register_checks(netlist, clocks, constants),
+    )
+
+
+def _launching_ports(
+    netlist: Netlist, constraints: Constraints, clocks: ClockNetwork, constants: Ints
+) -> Ints:
+    nets = [
+        int(net)
+        for name, net, is_input in zip(
+            netlist.port_name, netlist.port_net, netlist.port_is_input, strict=True
+        )
+        if is_input and name not in constraints.false_from
+    ]
+    nets = np.unique(np.array(nets, dtype=np.int64))
+    return nets[~clocks.is_clock[nets] & (constants[nets] < 0)]
+
+
+@dataclass(frozen=True)
+class _Arcs:
+    """Arcs of a library for one input edge and one output edge each, grouped by cell."""
+
+    index: Ints
+    from_pin: Ints
+    to_pin: Ints
+    in_edge: Ints
+    out_edge: Ints
+    delay_table: Ints
+    slew_table: Ints
+    first: Ints
+
+    def expand(self, netlist: Netlist) -> tuple[Ints, Ints]:
+        """Every arc of every instance: (arc row, instance)."""
+        counts = np.diff(self.first)[netlist.cell_type]
+        instance = np.repeat(np.arange(netlist.cells), counts)
+        offset = np.arange(len(instance)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.first[netlist.cell_type][instance] + offset, instance
+
+
+def _edge_arcs(library: CellLibrary) -> _Arcs:
+    """Split delay arcs by edges: a positive arc keeps the edge, a launch starts at its own."""
+    rows = []
+    latches = {
+        cell for cell, item in library.sequential.items() if item.kind != SequentialKind.FLIP_FLOP
+    }
+    for arc in range(len(library.arc_cell)):
+        kind, sense = ArcType(int(library.arc_type[arc])), Sense(int(library.arc_sense[arc]))
+        launch = kind in (ArcType.RISING_EDGE, ArcType.FALLING_EDGE)
+        if not launch and (
+            kind != ArcType.COMBINATIONAL or int(library.arc_cell[arc]) in latches
+        ):
+            continue  # clear and preset, tristate, and data through an open latch are not timed
+        for out_edge in (RISE, FALL):
+            delay, slew = library.arc_table[arc, out_edge]
+            if delay < 0:
+                continue
+            if launch:
+                in_edges = [RISE if kind == ArcType.RISING_EDGE else FALL]
+            elif sense == Sense.NON_UNATE:
+                in_edges = [RISE, FALL]
+            else:
+                in_edges = [out_edge ^ int(sense == Sense.NEGATIVE)]
+            rows += [(arc, in_edge, out_edge, int(delay), int(slew)) for in_edge in in_edges]
+    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
+    arc = table[:, 0]
+    counts = np.bincount(library.arc_cell[arc], minlength=len(library.cell_name))
+    return _Arcs(
+        arc,
+        library.arc_from[arc],
+        library.arc_to[arc],
+        *table[:, 1:].T,
+        first=np.concatenate([[0], np.cumsum(counts)]),
+    )
+
+
+def _combinational_records(
+    netlist: Netlist, clocks: ClockNetwork, constants: Ints
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    library = netlist.library
+    arcs = _edge_arcs(library)
+    row, instance = arcs.expand(netlist)
+    shift = netlist.first_pin[instance] - library.cell_first_pin[netlist.cell_type[instance]]
+    from_net = netlist.pin_net[arcs.from_pin[row] + shift]
+    to_net = netlist.pin_net[arcs.to_pin[row] + shift]
+    kept = (from_net != OPEN) & (to_net != OPEN)
+    kept &= ~clocks.is_clock[to_net]
+    kept &= (constants[from_net] < 0) & (constants[to_net] < 0)
+    row, instance, from_net, to_net = (item[kept] for item in (row, instance, from_net, to_net))
+    enabled = enabled_arcs(
+        netlist, constants, instance, arcs.index[row], arcs.in_edge[row], arcs.out_edge[row]
+    )
+    row, instance, from_net, to_net = (item[enabled] for item in (row, instance, from_net, to_net))
+    return (
+        2 * from_net + arcs.in_edge[row],
+        2 * to_net + arcs.out_edge[row],
+        instance,
+        arcs.delay_table[row],
+        arcs.slew_table[row],
+    )
+
+
+def _register_checks(netlist: Netlist, clocks: ClockNetwork, constants: Ints) -> Checks:
+    library = netlist.library
+    kinds = (ArcType.SETUP_RISING, ArcType.SETUP_FALLING, ArcType.RECOVERY_RISING,
+             ArcType.RECOVERY_FALLING)  # fmt: skip
+    arc = np.flatnonzero(np.isin(library.arc_type, kinds) & clock_pins(library)[library.arc_from])
+    falls = np.isin(library.arc_type[arc], (ArcType.SETUP_FALLING, ArcType.RECOVERY_FALLING))
+    # A latch is timed without borrowing: its data must be there when it opens, half a cycle before
+    # the edge on which the library checks it.
+    opens = np.array(
+        [
+            (item := library.sequential.get(int(cell))) is not None
+            and item.kind == SequentialKind.LATCH
+            for cell in library.arc_cell[arc]
+        ],
+        dtype=bool,
+    )
+    falls ^= opens
+    parts = []
+    for edge in (RISE, FALL):
+        table = library.arc_table[arc, edge, 0]
+        has = table >= 0
+        parts.append(
+            np.stack([arc[has], np.full(has.sum(), edge), table[has], falls[has]], axis=1)
+        )
+    rows = np.concatenate(parts)
+    rows = rows[np.argsort(library.arc_cell[rows[:, 0]], kind="stable")]
+    counts = np.bincount(library.arc_cell[rows[:, 0]], minlength=len(library.cell_name))
+    first = np.concatenate([[0], np.cumsum(counts)])
+    per_cell = counts[netlist.cell_type]
+    cell = np.repeat(np.arange(netlist.cells), per_cell)
+    offset = np.arange(len(cell)) - np.repeat(np.cumsum(per_cell) - per_cell, per_cell)
+    row = rows[first[netlist.cell_type][cell] + offset]
+    shift = netlist.first_pin[cell] - library.cell_first_pin[netlist.cell_type[cell]]
+    data_net = netlist.pin_net[library.arc_to[row[:, 0]] + shift]
+    clock_net = netlist.pin_net[library.arc_from[row[:, 0]] + shift]
+    kept = (data_net != OPEN) & (clock_net != OPEN)
+    kept &= (constants[data_net] < 0) & (constants[clock_net] < 0) & clocks.is_clock[clock_net]
+    row, cell, data_net, clock_net = (item[kept] for item in (row, cell, data_net, clock_net))
+    return Checks(
+        node=2 * data_net + row[:, 1],
+        cell=cell,
+        table=row[:, 2],
+        capture_falls=(row[:, 3] ^ clocks.net_phase[clock_net]).astype(bool),
+    )
+
+
+def _levels(netlist: Netlist, source: Ints, target: Ints, cell: Ints) -> Ints:
+    """Level of each net: 0 without records into it, else one more than its deepest source."""
+    order = np.argsort(source, kind="stable")
+    by_source = target[order]
+    first = np.searchsorted(source[order], np.arange(netlist.nets + 1))
+    waiting = np.bincount(target, minlength=netlist.nets)
+    level = np.zeros(netlist.nets, dtype=np.int64)
+    front = np.flatnonzero(waiting == 0)
+    depth = 0
+    while len(front):
+        depth += 1
+        counts = first[front + 1] - first[front]
+        start = np.repeat(first[front] - (np.cumsum(counts) - counts), counts)
+        reached, times = np.unique(by_source[start + np.arange(counts.sum())], return_counts=True)
+        waiting[reached] -= times
+        front = reached[waiting[reached] == 0]
+        level[front] = depth
+    stuck = np.flatnonzero(waiting > 0)
+    if len(stuck):
+        raise NetlistError(_describe_loop(netlist, source, target, cell, waiting))
+    return level
+
+
+def _describe_loop(
+    netlist: Netlist, source: Ints, target: Ints, cell: Ints, waiting: Ints
+) -> str:
+    """Name the cells of one loop, by walking back from a net that waits for itself."""
+    inside = waiting[source] > 0
+    came_from = {int(t): (int(s), int(c)) for s, t, c in
+                 zip(source[inside], target[inside], cell[inside], strict=True)}  # fmt: skip
+    net = next(iter(came_from))
+    seen: dict[int, int] = {}
+    while net not in seen:
+        seen[net] = came_from[net][1]
+        net = came_from[net][0]
+    loop = list(seen.values())[list(seen).index(net) :]
+    names = " <- ".join(f"'{netlist.cell_name[item]}'" for item in loop[:6])
+    more = f" and {len(loop) - 6} more" if len(loop) > 6 else ""
+    return f"{netlist.name} has a combinational loop: {names}{more}"
