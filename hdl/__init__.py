@@ -1,0 +1,59 @@
+"""Amaranth components of the precision-scalable MAC, their control sequences, and their export.
+
+Public names
+------------
+ScalableMac : processing element for full, mixed and half precision (Fig. 3.13, Algorithm 3).
+Grid : rows x cols of them under one broadcast control word.
+RoundHalfEven : the combinational round unit by itself.
+Addend, WeightPart, Shift : values of the fields of the control word.
+control_fields, control_layout, control_signature : the control word as fields, value and ports.
+DotProduct, Features, Target : one dot product to schedule, and where its operands and result lie.
+Schedule, schedule_dot_products : control word and operand index of every cycle.
+mac_stimulus, grid_stimulus, drain_cycles : the same as the value of every port in every cycle.
+to_rtlil, write_verilog : a component as RTLIL text or as a Verilog-2005 file.
+"""
+
+from voltile.hdl.control import (
+    Addend,
+    Shift,
+    WeightPart,
+    control_fields,
+    control_layout,
+    control_signature,
+)
+from voltile.hdl.export import to_rtlil, write_verilog
+from voltile.hdl.grid import Grid
+from voltile.hdl.rounding import RoundHalfEven
+from voltile.hdl.scalable_mac import ScalableMac
+from voltile.hdl.schedule import (
+    DotProduct,
+    Features,
+    Schedule,
+    Target,
+    drain_cycles,
+    grid_stimulus,
+    mac_stimulus,
+    schedule_dot_products,
+)
+
+__all__ = [
+    "Addend",
+    "DotProduct",
+    "Features",
+    "Grid",
+    "RoundHalfEven",
+    "ScalableMac",
+    "Schedule",
+    "Shift",
+    "Target",
+    "WeightPart",
+    "control_fields",
+    "control_layout",
+    "control_signature",
+    "drain_cycles",
+    "grid_stimulus",
+    "mac_stimulus",
+    "schedule_dot_products",
+    "to_rtlil",
+    "write_verilog",
+]

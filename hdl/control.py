@@ -1,0 +1,85 @@
+"""The control word of the scalable MAC: what the external control unit of Fig. 3.13 drives."""
+
+from enum import Enum
+
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import Out
+from amaranth.utils import ceil_log2
+
+
+class Addend(Enum):
+    """What the accumulator adds (sel_P, sel_B).
+
+    The bias takes two words, low half then high half, one directly after the other.
+    """
+
+    NONE = 0
+    PRODUCT = 1
+    BIAS_LOW = 2
+    BIAS_HIGH = 3
+
+
+class WeightPart(Enum):
+    """Which K-bit factor is made of the weight (sel_W)."""
+
+    ROUNDED = 0
+    HIGH = 1
+    LOW = 2
+
+
+class Shift(Enum):
+    """Left shift of the accumulator before the addition: 0, K or 2K positions."""
+
+    NONE = 0
+    K = 1
+    TWO_K = 2
+
+
+def control_fields(acc_width: int) -> dict:
+    """Return name and shape of every field of the control word, from its lowest bit.
+
+    One word says all about one cycle, and acts on the operands presented with it, so it can
+    travel beside them: through the pipeline here, or along the wavefront of a systolic array.
+
+    ``addend``
+        Kind of cycle; NONE is an idle word.
+    ``act_high``, ``act_signed``
+        Half of the activation (sel_I), and whether its top bit is a sign. Low halves are signed
+        only at half precision, where a word holds two K-bit features.
+    ``weight_part``
+        Rounded or high part (signed), or low part (unsigned).
+    ``clear``
+        Start from zero instead of the accumulated value: first word of a dot product.
+    ``shift``
+        Align the accumulated value before the addition: first word of a pass or of the bias.
+    ``capture_high``, ``capture_low``
+        Write the accumulated value of the *previous* words, after `shift`, into output half O_H,
+        O_L. It rides on the first word of the next dot product, whose `clear` leaves the shifter
+        free, or on an idle word; so neither alignment nor capture costs a cycle.
+    ``narrow``
+        The captured result has K bits, the same in both halves; otherwise it has N bits.
+    ``position``
+        Right shift of the captured result, 0 .. acc_width - 1.
+    """
+    return {
+        "addend": Addend,
+        "act_high": 1,
+        "act_signed": 1,
+        "weight_part": WeightPart,
+        "clear": 1,
+        "shift": Shift,
+        "capture_high": 1,
+        "capture_low": 1,
+        "narrow": 1,
+        "position": ceil_log2(acc_width),
+    }
+
+
+def control_layout(acc_width: int) -> data.StructLayout:
+    """Return the control word as one packed value."""
+    return data.StructLayout(control_fields(acc_width))
+
+
+def control_signature(acc_width: int) -> wiring.Signature:
+    """Return the control word as ports of the unit that drives it, one per field."""
+    return wiring.Signature({name: Out(shape) for name, shape in control_fields(acc_width).items()})

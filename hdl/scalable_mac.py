@@ -1,0 +1,241 @@
+"""The precision-scalable processing element (dissertation 3.4.3, Fig. 3.13, Algorithm 3)."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from voltile.hdl.control import (
+    Addend,
+    Shift,
+    WeightPart,
+    control_fields,
+    control_layout,
+    control_signature,
+)
+from voltile.hdl.rounding import round_half_even
+from voltile.hdl.saturation import saturate
+from voltile.hdl.truncation import truncate
+
+
+class ScalableMac(wiring.Component):
+    """Processing element that computes dot products in one, two or four passes of Algorithm 3.
+
+    With ``K = width / 2``, an activation ``I = 2**K * IH + IL`` (IH signed, IL unsigned), a
+    weight W split the same way, and ``WK`` its half-even rounding to K bits::
+
+        full   r = (((sum IH*WH << K) + sum IL*WH + sum IH*WL) << K) + sum IL*WL     4 passes
+        mixed  r = ((sum IH*WK << K) + sum IL*WK) << K                               2 passes
+        half   r = (sum F*WK) << 2K                                                  1 pass
+
+    then ``r = r + BL``, ``r = r + (BH << N)`` when there is a bias, and
+    ``o = saturate(r >> position)`` to N or to K bits. At half precision an activation word
+    interleaves two K-bit signed features F, of which `act_high` selects one. Every addition and
+    every left shift of r saturates at `acc_width` bits. The right shift truncates (floor).
+
+    Pipeline: operand registers; half select, rounding and isolation registers; multiply, shift
+    and accumulate; the output registers load from the shifter in that same third stage. Shifts
+    and clears ride on the first word of the next pass or dot product and the capture on the first
+    word of the next dot product (see `control_fields`), so there is never a bubble:
+
+    - cycles per dot product of length M: ``passes * M + 2 * bias``, also the reciprocal
+      throughput of dot products issued back to back, at any mix of precisions;
+    - latency: the word that captures, one after the last of its dot product, shows in `out`
+      `latency` = 3 cycles after the cycle in which it stands at the ports. A first word in cycle
+      t gives a result from cycle ``t + passes * M + 2 * bias + 3`` on.
+
+    Zero-skipping: when a factor of a product is zero the isolation registers at the multiplier
+    hold (they take the place of the dissertation's latches: an enabled register before the
+    multiplier stops the propagation just as well, and leaves a design without latches), and the
+    accumulator is enabled only if it has to shift or clear. The output logic is isolated too, by
+    gates, outside of captures. Enabled registers have neither reset nor other priorities, so that
+    synthesis turns every enable into a clock gate.
+
+    Reset: synchronous, `rst` high for one cycle; it empties the pipeline of control words. Data
+    registers are not reset: the accumulator is defined from the first `clear`, and an output half
+    from its first capture.
+
+    Parameters
+    ----------
+    width : int
+        N, bits of activation, weight and output; even, at least 4.
+    acc_width : int
+        Bits of the accumulator, at least those of the bias, 2N.
+
+    Ports
+    -----
+    act, weight : In(signed(width))
+        Operands of a product word; ignored with other words.
+    bias : In(signed(2 * width))
+        Taken with the word that adds its low half. Its register serves one bias at a time: the
+        next low half stands at the ports two cycles after the high half at the earliest, as it
+        always does with a product between them.
+    ctl : In(control_signature(acc_width))
+        Control word.
+    out : Out(width)
+        O_H and O_L: an N-bit signed result, or two K-bit signed results.
+    saturated : Out(2)
+        Range check, bit 1 for O_H and 0 for O_L: the result did not fit and was clamped.
+
+    Raises
+    ------
+    ValueError
+        When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
+    """
+
+    latency = 3
+
+    def __init__(self, width: int = 8, acc_width: int = 32):
+        if width < 4 or width % 2:
+            raise ValueError(f"width must be even and at least 4, not {width}")
+        if acc_width < 2 * width:
+            raise ValueError(f"acc_width must be at least {2 * width}, not {acc_width}")
+        self.width = width
+        self.acc_width = acc_width
+        super().__init__(
+            {
+                "act": In(signed(width)),
+                "weight": In(signed(width)),
+                "bias": In(signed(2 * width)),
+                "ctl": In(control_signature(acc_width)),
+                "out": Out(width),
+                "saturated": Out(2),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        word, act, weight, bias = self._operand_stage(m)
+        step, act_factor, weight_factor = self._select_stage(m, word, act, weight)
+        aligned = self._accumulate_stage(m, step, act_factor * weight_factor, bias)
+        self._capture(m, step, aligned)
+        return m
+
+    def _operand_stage(self, m):
+        """Register the control word and, of the operands, those that it uses."""
+        word = Signal(control_layout(self.acc_width))
+        act = Signal(signed(self.width), reset_less=True, name="act_reg")
+        weight = Signal(signed(self.width), reset_less=True, name="weight_reg")
+        bias = Signal(signed(2 * self.width), reset_less=True, name="bias_reg")
+        m.d.sync += [word[name].eq(getattr(self.ctl, name)) for name, _ in word.shape()]
+        with m.Switch(self.ctl.addend):
+            with m.Case(Addend.PRODUCT):
+                m.d.sync += [act.eq(self.act), weight.eq(self.weight)]
+            with m.Case(Addend.BIAS_LOW):
+                m.d.sync += bias.eq(self.bias)
+        return word, act, weight, bias
+
+    def _select_stage(self, m, word, act, weight):
+        """Make the two (K+1)-bit factors; isolate the multiplier from them when one is zero."""
+        half = self.width // 2
+        act_half = Signal(half)
+        act_next = Signal(half + 1)
+        weight_next = Signal(half + 1)
+        weight_rounded = round_half_even(m, weight, half)
+        m.d.comb += [
+            act_half.eq(Mux(word.act_high, act[half:], act[:half])),
+            act_next.eq(Cat(act_half, act_half[-1] & word.act_signed)),
+        ]
+        with m.Switch(word.weight_part):
+            with m.Case(WeightPart.LOW):
+                m.d.comb += weight_next.eq(weight[:half])
+            with m.Case(WeightPart.HIGH):
+                m.d.comb += weight_next.eq(weight[half:].as_signed())
+            with m.Default():
+                m.d.comb += weight_next.eq(weight_rounded)
+
+        nonzero = Signal()
+        m.d.comb += nonzero.eq(act_next.any() & weight_next.any())
+
+        act_factor = Signal(signed(half + 1), reset_less=True)
+        weight_factor = Signal(signed(half + 1), reset_less=True)
+        step = Signal(step_layout(self.acc_width))
+        m.d.sync += [
+            step.product.eq(0),
+            step.bias_low.eq(0),
+            step.bias_high.eq(0),
+            step.update.eq(0),
+        ]
+        with m.Switch(word.addend):
+            with m.Case(Addend.PRODUCT):
+                # A skipped product still has to start or to align the sum.
+                moves = word.clear | (word.shift != Shift.NONE)
+                m.d.sync += [step.product.eq(nonzero), step.update.eq(nonzero | moves)]
+                with m.If(nonzero):
+                    m.d.sync += [act_factor.eq(act_next), weight_factor.eq(weight_next)]
+            with m.Case(Addend.BIAS_LOW):
+                m.d.sync += [step.bias_low.eq(1), step.update.eq(1)]
+            with m.Case(Addend.BIAS_HIGH):
+                m.d.sync += [step.bias_high.eq(1), step.update.eq(1)]
+        passed_on = [name for name, _ in word.shape() if name in step.shape().members]
+        m.d.sync += [step[name].eq(word[name]) for name in passed_on]
+        return step, act_factor, weight_factor
+
+    def _accumulate_stage(self, m, step, product, bias):
+        """Shift, add and saturate; return the shifted value, of which the capture is made."""
+        width, half, acc_width = self.width, self.width // 2, self.acc_width
+        acc = Signal(signed(acc_width), reset_less=True)
+        shifted = Signal(signed(acc_width + width))
+        with m.Switch(step.shift):
+            with m.Case(Shift.K):
+                m.d.comb += shifted.eq(acc << half)
+            with m.Case(Shift.TWO_K):
+                m.d.comb += shifted.eq(acc << width)
+            with m.Default():
+                m.d.comb += shifted.eq(acc)
+        aligned, _ = saturate(m, shifted, acc_width)
+
+        # One bit more than the accumulator, so that the sum shows its overflow.
+        kept = Signal(signed(acc_width + 1))
+        addend = Signal(signed(acc_width + 1))
+        total = Signal(signed(acc_width + 1))
+        with m.If(~step.clear):
+            m.d.comb += kept.eq(aligned)
+        # One-hot; a skipped product leaves no bit set and adds zero.
+        with m.If(step.product):
+            m.d.comb += addend.eq(product)
+        with m.If(step.bias_low):
+            m.d.comb += addend.eq(bias[:width])
+        with m.If(step.bias_high):
+            m.d.comb += addend.eq(bias[width:].as_signed() << width)
+        m.d.comb += total.eq(kept + addend)
+        total_clamped, _ = saturate(m, total, acc_width)
+        with m.If(step.update):
+            m.d.sync += acc.eq(total_clamped)
+        return aligned
+
+    def _capture(self, m, step, aligned):
+        """Truncate, check the range and fill the output halves."""
+        half = self.width // 2
+        # Isolated, since the sum moves in every cycle and is written in few.
+        result = Signal(signed(self.acc_width))
+        with m.If(step.capture_low | step.capture_high):
+            m.d.comb += result.eq(aligned)
+        word, over_wide = truncate(m, result, step.position, self.width)
+        over_narrow = word[half - 1 :].any() & ~word[half - 1 :].all()
+        over = Signal()
+        negative = result[-1]
+        low, high = Signal(half), Signal(half)
+        m.d.comb += over.eq(over_wide | (step.narrow & over_narrow))
+        with m.If(over):
+            # The largest or smallest word: the sign on top of the inverted sign.
+            rest = (~negative).replicate(half - 1)
+            m.d.comb += low.eq(Cat(rest, Mux(step.narrow, negative, ~negative)))
+            m.d.comb += high.eq(Cat(rest, negative))
+        with m.Else():
+            m.d.comb += low.eq(word[:half])
+            m.d.comb += high.eq(Mux(step.narrow, word[:half], word[half:]))
+        out = Signal(self.width, reset_less=True, name="out")
+        saturated = Signal(2, reset_less=True, name="saturated")
+        with m.If(step.capture_low):
+            m.d.sync += [out[:half].eq(low), saturated[0].eq(over)]
+        with m.If(step.capture_high):
+            m.d.sync += [out[half:].eq(high), saturated[1].eq(over)]
+        m.d.comb += [self.out.eq(out), self.saturated.eq(saturated)]
+
+
+def step_layout(acc_width):
+    """Return what is left of a control word at the accumulator: adders to open, and enables."""
+    kept = ("clear", "shift", "capture_high", "capture_low", "narrow", "position")
+    fields = control_fields(acc_width)
+    opened = {"product": 1, "bias_low": 1, "bias_high": 1, "update": 1}
+    return data.StructLayout(opened | {name: fields[name] for name in kept})
