@@ -1,6 +1,7 @@
 """Logic synthesis: sources to a buffered netlist of library cells, for a clock period."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -20,7 +21,8 @@ _ABC_FANOUT = 16
 _MIN_GATED = 3
 
 # Mapping for delay: `if -g` balances the logic for depth, `map -B` prices area against delay,
-# `buffer`, `upsize` and `dnsize` answer to the period. abc's default script ignores it.
+# `buffer`, `upsize` and `dnsize` answer to the period, with the wire load model (-c). abc's default
+# script ignores both.
 _ABC_SCRIPT = """\
 strash
 if -g -K 6
@@ -30,10 +32,13 @@ map -B 0.9 -D {period}
 topo
 buffer -c -p -N {fanout}
 topo
-upsize -D {period}
-dnsize -D {period}
-stime -p
+upsize -c -D {period}
+dnsize -c -D {period}
+stime -p -c
 """
+# Wire load model for the mapping, in row heights of wire per sink: the mean over the placed nets of
+# a processor core (bench/wire_load.py), nearly proportional to the fan-out.
+_ROWS_PER_SINK = 4.5
 # A latch that is transparent while the clock is low, and the AND gate behind it: the usual
 # behavioural model of a clock gate.
 _LATCH_GATE = r"""
@@ -91,10 +96,10 @@ def synthesize(
     missing = [path for path in sources.files if not path.is_file()]
     if missing:
         raise SynthesisError(f"source file {missing[0]} does not exist")
-    library = technology.library(technology.nominal_vdd)
-    liberty = technology.liberty[technology.nominal_vdd].resolve()
-    picoseconds = f"{period * 1e12:.0f}"
     folder.mkdir(parents=True, exist_ok=True)
+    library = technology.library(technology.nominal_vdd)
+    liberty = _with_wire_load(technology, folder)
+    picoseconds = f"{period * 1e12:.0f}"
     (folder / "abc.script").write_text(
         _ABC_SCRIPT.format(period=picoseconds, fanout=_ABC_FANOUT)
     )
@@ -133,7 +138,10 @@ def synthesize(
         "setattr -unset signed",
         f"write_json {folder / 'netlist.json'}",
     ]
-    run_yosys(passes, folder, "synth")
+    try:
+        run_yosys(passes, folder, "synth")
+    finally:
+        liberty.unlink()
     name = _top_name(folder / "netlist.json")
     netlist = read_yosys_json(folder / "netlist.json", name, library)
     if not netlist.cells:
@@ -166,6 +174,25 @@ def _top_name(path: Path) -> str:
     modules = json.loads(path.read_text())["modules"]
     tops = [name for name, item in modules.items() if int(item["attributes"].get("top", "0"), 2)]
     return str(tops[0] if tops else next(iter(modules)))
+
+
+def _with_wire_load(technology: Technology, folder: Path) -> Path:
+    """Copy the nominal Liberty file with a default wire load model; lengths in micrometres."""
+    source = technology.liberty[technology.nominal_vdd]
+    text = re.sub(r"^\s*default_wire_load\s*:.*$", "", source.read_text(), flags=re.MULTILINE)
+    unit = re.search(r"capacitive_load_unit\s*\(\s*([\d.]+)\s*,\s*\"?(\w)f", text, re.IGNORECASE)
+    farad = float(unit.group(1)) * {"p": 1e-12, "f": 1e-15}[unit.group(2).lower()] if unit else 1e-12
+    per_sink = _ROWS_PER_SINK * technology.site_height * 1e6
+    lengths = "".join(f"fanout_length ({n}, {n * per_sink:.3f});\n" for n in range(1, 25))
+    model = (
+        '\ndefault_wire_load : "voltile";\nwire_load ("voltile") {\nresistance : 0;\narea : 0;\n'
+        f"capacitance : {technology.wire_capacitance * 1e-6 / farad:.6e};\n"
+        f"slope : {per_sink:.3f};\n{lengths}}}\n"
+    )
+    body = text.index("{") + 1
+    target = folder.resolve() / f"{source.stem}__wire_load.lib"
+    target.write_text(text[:body] + model + text[body:])
+    return target
 
 
 def _constraints(technology: Technology, library: CellLibrary) -> str:

@@ -1,0 +1,321 @@
+"""Placement of a netlist on a mesh of tiles, by coloquinte."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import PlacementInfeasible, TechnologyError
+from voltile.floorplan.clocks import ClockNetwork
+from voltile.floorplan.netlist import OPEN, Netlist
+from voltile.floorplan.tiles import TileGrid, make_tile_grid
+from voltile.floorplan.timing import Wires
+from voltile.pdk import Technology
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# The placer's unit, as a part of a site. coloquinte's legaliser keeps width times displacement in 32
+# bits; on a nanometre grid a far piece of a broken row overflows to a bargain.
+_UNITS_PER_SITE = 10
+# Effort of coloquinte, from 1 to 9; 3 is its default.
+_EFFORT = 3
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the cells of a netlist stand on a mesh.
+
+    Attributes
+    ----------
+    site, row : ndarray of int, shape (cells,)
+        Lower left corner of each instance, in sites and rows.
+    tile : ndarray of int, shape (cells,)
+    net_length : ndarray, shape (nets,)
+        Half-perimeter length of each net over pins and ports [m]; 0 for clock nets.
+    port_x, port_y : ndarray, shape (ports,)
+        Port positions on the core's boundary [m].
+    """
+
+    grid: TileGrid
+    site: Ints
+    row: Ints
+    tile: Ints
+    net_length: Floats
+    port_x: Floats
+    port_y: Floats
+
+    def wires(self, technology: Technology) -> Wires:
+        """Lumped wire of each net from its length and the technology's RC per metre."""
+        return Wires(
+            self.net_length * technology.wire_capacitance,
+            self.net_length * technology.wire_resistance,
+        )
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What the placer needs, in its own units; small enough to send to another process."""
+
+    width: Ints
+    height: int
+    net_first: Ints
+    net_node: Ints
+    net_x: Ints
+    net_y: Ints
+    port_x: Ints
+    port_y: Ints
+    segments: Ints
+    segment_width: int
+    seed: int
+
+
+def place(
+    netlist: Netlist,
+    clocks: ClockNetwork,
+    technology: Technology,
+    n: int,
+    utilisation: float,
+    pool: Executor,
+    seed: int = 1,
+) -> Placement:
+    """Place a netlist on an n x n mesh.
+
+    Rows are broken at the tile borders before placement; ports stand evenly around the core in
+    their order; clock nets do not pull. The same inputs and seed give the same placement.
+
+    Parameters
+    ----------
+    utilisation : float
+        Share of the row area that cells fill.
+    pool : Executor
+        Where coloquinte runs: it writes to the standard output of its process.
+
+    Raises
+    ------
+    PlacementInfeasible
+        When the cells cannot be legalised in that many tiles.
+    """
+    macros = technology.lef.macros
+    names = netlist.library.cell_name
+    missing = [names[kind] for kind in np.unique(netlist.cell_type) if names[kind] not in macros]
+    if missing:
+        raise TechnologyError(f"technology {technology.name}: no LEF macro for {missing[0]}")
+    width_of = np.array([macros[name].width if name in macros else 0.0 for name in names])
+    width = width_of[netlist.cell_type]
+    area = float(width.sum() * technology.site_height)
+    grid = make_tile_grid(area, float(width.max(initial=0)), technology, n, utilisation)
+    port_x, port_y = _boundary_positions(grid, len(netlist.port_net))
+    pin_x, pin_y = _pin_offsets(netlist, technology)
+    problem = _problem(netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed)
+    try:
+        x, y = pool.submit(_run_coloquinte, problem).result()
+    except RuntimeError as error:
+        fill = area / grid.row_area
+        raise PlacementInfeasible(
+            f"{n} x {n} tiles cannot be legalised: tiles of {grid.tile_rows} rows by "
+            f"{grid.tile_sites} sites, {fill:.0%} full ({error}); use fewer tiles or a lower "
+            f"utilisation",
+            n,
+        ) from None
+    # The placer knows no site grid. Down to the site is always legal, since widths and row starts
+    # are multiples of it.
+    site = x // _UNITS_PER_SITE
+    row = y // problem.height
+    sites = np.rint(width / grid.site_width).astype(np.int64)
+    tile = _check_legal(grid, site, row, sites)
+    length = _half_perimeter(netlist, clocks, grid, site, row, width, (pin_x, pin_y),
+                             (port_x, port_y))  # fmt: skip
+    return Placement(grid, site, row, tile, length, port_x, port_y)
+
+
+def _pin_offsets(netlist: Netlist, technology: Technology) -> tuple[Floats, Floats]:
+    """Offset of each library pin from the lower left corner of its cell [m]."""
+    library = netlist.library
+    offset = np.zeros((len(library.pin_name), 2))
+    for pin, name in enumerate(library.pin_name):
+        macro = technology.lef.macros.get(library.cell_name[int(library.pin_cell[pin])])
+        if macro is not None and name in macro.pin_offset:
+            offset[pin] = macro.pin_offset[name]
+    return offset[:, 0], offset[:, 1]
+
+
+def _boundary_positions(grid: TileGrid, ports: int) -> tuple[Floats, Floats]:
+    """Evenly around the core, counter-clockwise from the lower left corner."""
+    width = grid.core_sites * grid.site_width
+    height = grid.core_rows * grid.site_height
+    along = (np.arange(ports) + 0.5) / max(ports, 1) * 2 * (width + height)
+    corners = np.cumsum([0, width, height, width, height])
+    x = np.interp(along, corners, [0, width, width, 0, 0])
+    y = np.interp(along, corners, [0, 0, height, height, 0])
+    return x, y
+
+
+def _net_pins(netlist: Netlist, clocks: ClockNetwork) -> tuple[Ints, Ints, Ints]:
+    """Pins and ports of every net that pulls: (net, node, pin), sorted by net.
+
+    Nodes are instances, then ports; pin is -1 for a port.
+    """
+    pins = np.flatnonzero(netlist.pin_net != OPEN)
+    ports = np.arange(len(netlist.port_net))
+    net = np.concatenate([netlist.pin_net[pins], netlist.port_net])
+    node = np.concatenate([netlist.pin_cell[pins], netlist.cells + ports])
+    pin = np.concatenate([pins, np.full(len(ports), -1)])
+    kept = ~clocks.is_clock[net]
+    net, node, pin = net[kept], node[kept], pin[kept]
+    order = np.argsort(net, kind="stable")
+    return net[order], node[order], pin[order]
+
+
+def _problem(
+    netlist: Netlist,
+    clocks: ClockNetwork,
+    grid: TileGrid,
+    width: Floats,
+    offset: tuple[Floats, Floats],
+    port: tuple[Floats, Floats],
+    seed: int,
+) -> _Problem:
+    net, node, pin = _net_pins(netlist, clocks)
+    library_pin = netlist.pin_library[pin]
+    at = [np.where(pin >= 0, item[library_pin], 0.0) for item in offset]
+    segments = grid.row_segments
+    unit = grid.site_width / _UNITS_PER_SITE
+
+    def units(metres: Floats) -> Ints:
+        return np.rint(metres / unit).astype(np.int64)
+
+    height = round(grid.site_height / unit)
+    origin = segments[:, 1:] * [_UNITS_PER_SITE, height]
+    return _Problem(
+        width=units(width),
+        height=height,
+        net_first=np.concatenate([np.flatnonzero(np.diff(net, prepend=-1)), [len(net)]]),
+        net_node=node,
+        net_x=units(at[0]),
+        net_y=units(at[1]),
+        port_x=units(port[0]),
+        port_y=units(port[1]),
+        segments=np.concatenate([origin, segments[:, 2:] % 2], axis=1),
+        segment_width=grid.tile_sites * _UNITS_PER_SITE,
+        seed=seed,
+    )
+
+
+def _run_coloquinte(problem: _Problem) -> tuple[Ints, Ints]:
+    """Place in this process; return the lower left corners of the cells in its units."""
+    import coloquinte
+
+    cells, ports = len(problem.width), len(problem.port_x)
+    circuit = coloquinte.Circuit(cells + ports)
+    circuit.cell_width = [*problem.width.tolist(), *[0] * ports]
+    circuit.cell_height = [*[problem.height] * cells, *[0] * ports]
+    circuit.cell_is_fixed = [*[False] * cells, *[True] * ports]
+    circuit.cell_is_obstruction = [*[True] * cells, *[False] * ports]
+    polarity = coloquinte.CellRowPolarity
+    circuit.cell_row_polarity = [*[polarity.SAME] * cells, *[polarity.ANY] * ports]
+    middle = problem.segments[:, :2].mean(axis=0).astype(int).tolist()
+    circuit.cell_x = [*[middle[0]] * cells, *problem.port_x.tolist()]
+    circuit.cell_y = [*[middle[1]] * cells, *problem.port_y.tolist()]
+    orientation = (coloquinte.CellOrientation.N, coloquinte.CellOrientation.FS)
+    circuit.rows = [
+        coloquinte.Row(
+            coloquinte.Rectangle(x, x + problem.segment_width, y, y + problem.height),
+            orientation[flipped],
+        )
+        for x, y, flipped in problem.segments.tolist()
+    ]
+    node, x, y = (item.tolist() for item in (problem.net_node, problem.net_x, problem.net_y))
+    for start, stop in zip(problem.net_first[:-1], problem.net_first[1:], strict=True):
+        if stop - start > 1:
+            circuit.add_net(node[start:stop], x[start:stop], y[start:stop])
+    circuit.check()
+    parameters = coloquinte.ColoquinteParameters(_EFFORT, problem.seed)
+    with _silent():
+        circuit.place_global(parameters)
+        circuit.place_detailed(parameters)
+    return np.array(circuit.cell_x[:cells]), np.array(circuit.cell_y[:cells])
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Send this process's standard output, that of C code included, nowhere."""
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _check_legal(grid: TileGrid, site: Ints, row: Ints, sites: Ints) -> Ints:
+    """Return the tile of each cell; raise when a cell overlaps another or a tile border."""
+    tile = grid.tile_at(site, row)
+    outside = (tile < 0) | (tile != grid.tile_at(site + sites - 1, row))
+    order = np.lexsort((site, row))
+    same_row = np.diff(row[order]) == 0
+    overlap = same_row & (np.diff(site[order]) < sites[order][:-1])
+    if outside.any() or overlap.any():
+        raise PlacementInfeasible(
+            f"{grid.n} x {grid.n} tiles cannot be legalised: {int(outside.sum())} cells across a "
+            f"tile border, {int(overlap.sum())} overlaps; use fewer tiles or a lower utilisation",
+            grid.n,
+        )
+    return tile
+
+
+def _half_perimeter(
+    netlist: Netlist,
+    clocks: ClockNetwork,
+    grid: TileGrid,
+    site: Ints,
+    row: Ints,
+    width: Floats,
+    offset: tuple[Floats, Floats],
+    port: tuple[Floats, Floats],
+) -> Floats:
+    net, node, pin = _net_pins(netlist, clocks)
+    library_pin = netlist.pin_library[pin]
+    flipped = np.concatenate([row % 2 == 1, np.zeros(len(port[0]), dtype=bool)])[node]
+    up = np.where(flipped, grid.site_height - offset[1][library_pin], offset[1][library_pin])
+    x = np.concatenate([site * grid.site_width, port[0]])[node]
+    y = np.concatenate([row * grid.site_height, port[1]])[node]
+    x += np.where(pin >= 0, offset[0][library_pin], 0.0)
+    y += np.where(pin >= 0, up, 0.0)
+    length = np.zeros(netlist.nets)
+    if len(net):
+        starts = np.flatnonzero(np.diff(net, prepend=-1))
+        for values in (x, y):
+            spread = np.maximum.reduceat(values, starts) - np.minimum.reduceat(values, starts)
+            length[net[starts]] += spread
+    return length
+
+
+# The arrays below are what a run folder keeps of a placement.
+
+
+def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:
+    """Return the placement as plain arrays, for `numpy.savez`."""
+    grid = placement.grid
+    arrays = {
+        name: getattr(placement, name)
+        for name in ("site", "row", "tile", "net_length", "port_x", "port_y")
+    }
+    shape = np.array([grid.n, grid.tile_rows, grid.tile_sites, grid.gap_sites])
+    return arrays | {"grid": shape, "size": np.array([grid.site_width, grid.site_height])}
+
+
+def placement_from_arrays(arrays: dict[str, NDArray[Any]]) -> Placement:
+    """Return the placement that `placement_to_arrays` took apart."""
+    shape = [int(item) for item in arrays["grid"]]
+    size = [float(item) for item in arrays["size"]]
+    rest = {name: value for name, value in arrays.items() if name not in ("grid", "size")}
+    return Placement(TileGrid(*shape, *size), **rest)
