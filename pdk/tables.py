@@ -95,6 +95,18 @@ def _two_points(axis: Floats) -> Floats:
     return np.array([start, start + 1.0])
 
 
+def select_tables(tables: Tables, index: Ints) -> Tables:
+    """Return some of the tables, with their axes cut to the longest that is left."""
+    size = tables.size[index]
+    rows, columns = (int(length) for length in size.max(axis=0, initial=2))
+    return Tables(
+        tables.slew_axis[index, :rows],
+        tables.load_axis[index, :columns],
+        size,
+        tables.values[index, :rows, :columns],
+    )
+
+
 def interpolate_tables(
     low: Tables, high: Tables, part: float, logarithmic: NDArray[np.bool_]
 ) -> Tables:

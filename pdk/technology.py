@@ -3,8 +3,8 @@
 import os
 import tomllib
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from voltile.pdk.library import (
     interpolate_library,
     library_from_arrays,
     library_to_arrays,
+    select_cells,
 )
 
 _MANIFESTS = Path(__file__).parent / "manifests"
@@ -44,7 +45,9 @@ class Technology:
     site_width, site_height : float
         Placement site [m].
     tile_gap : int
-        Void between adjacent tiles, in sites (and, vertically, at least one row).
+        Void between tiles beside each other, in sites.
+    cells : frozenset of str, optional
+        Cells that its libraries hold; None: all.
     """
 
     name: str
@@ -65,7 +68,12 @@ class Technology:
     tie_high: tuple[str, str]
     tie_low: tuple[str, str]
     dont_use: tuple[str, ...]
+    cells: frozenset[str] | None = None
     _loaded: dict[float, CellLibrary] = field(default_factory=dict, repr=False)
+
+    def with_cells(self, cells: Iterable[str]) -> "Technology":
+        """Return the technology with libraries of only these cells."""
+        return replace(self, cells=frozenset(cells), _loaded={})
 
     @cached_property
     def vdds(self) -> tuple[float, ...]:
@@ -91,6 +99,8 @@ class Technology:
                     f"{self.liberty[exact]} is characterised at {library.vdd:.3f} V, "
                     f"not at the {exact:.3f} V that the manifest says"
                 )
+            if self.cells is not None:
+                library = select_cells(library, self.cells)
         elif self.vdds[0] < vdd < self.vdds[-1]:
             above = next(item for item in self.vdds if item > vdd)
             below = self.vdds[self.vdds.index(above) - 1]

@@ -1,0 +1,218 @@
+"""Power of a netlist from its switching activity, with a supply per instance.
+
+Switching energy is that of charging the nets: every toggle of a net takes C Vdd^2 / 2 from the supply
+of its driver. Internal energy is that of the Liberty `internal_power` tables at the supply of the
+cell. Leakage depends on the state of the cell (dissertation Eq. 4.3 with k = 1): the mean of its
+states' leakage, weighted by how likely each is.
+
+Not modelled: glitches, which the activity lacks; clock buffers, since the clock network is ideal; the
+higher leakage of a cell whose driver sits at a lower supply.
+
+References
+----------
+Liberty Reference Manual, "internal_power group": the energy of an event, without that of the load.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import TechnologyError
+from voltile.floorplan.clocks import ClockNetwork
+from voltile.floorplan.netlist import Netlist
+from voltile.floorplan.timing import Timing
+from voltile.pdk import CellLibrary
+from voltile.power.activity import Activity
+from voltile.power.conditions import PinProbabilities
+from voltile.power.energy_tables import EnergyTables
+from voltile.power.events import internal_events
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PowerTotals:
+    """Power of a whole netlist at one frequency [W]."""
+
+    switching: float
+    internal: float
+    leakage: float
+
+    @property
+    def total(self) -> float:
+        """Sum of the three [W]."""
+        return self.switching + self.internal + self.leakage
+
+
+@dataclass(frozen=True)
+class PowerReport:
+    """What each instance takes.
+
+    Attributes
+    ----------
+    switching_energy, internal_energy : ndarray, shape (cells,)
+        Mean energy per clock cycle [J].
+    leakage : ndarray, shape (cells,)
+        [W].
+    """
+
+    switching_energy: Floats
+    internal_energy: Floats
+    leakage: Floats
+
+    def totals(self, frequency: float) -> PowerTotals:
+        """Power of the netlist at a clock frequency [Hz], by kind."""
+        return PowerTotals(
+            frequency * float(self.switching_energy.sum()),
+            frequency * float(self.internal_energy.sum()),
+            float(self.leakage.sum()),
+        )
+
+    def power(self, frequency: float) -> float:
+        """Power of the netlist at a clock frequency [Hz] in watts."""
+        return self.totals(frequency).total
+
+
+class PowerModel:
+    """A netlist and its activity, bound to the libraries of one or more supplies.
+
+    Nets driven by an input port and clock nets have no driver of known supply: their pins are charged
+    at the supply of the cell that the pin belongs to, their wire at the mean over those cells, and
+    the energy counts as that of those cells.
+
+    Parameters
+    ----------
+    libraries : sequence of CellLibrary
+        One per supply, of the same structure as the netlist's library.
+
+    Raises
+    ------
+    VoltileError
+        When the activity is of another netlist.
+    TechnologyError
+        When the libraries do not fit each other.
+    """
+
+    def __init__(
+        self,
+        netlist: Netlist,
+        clocks: ClockNetwork,
+        activity: Activity,
+        libraries: Sequence[CellLibrary],
+    ) -> None:
+        activity.check_nets(netlist.nets, netlist.name)
+        for library in libraries:
+            netlist.library.check_same_structure(library)
+            if library.power_when != netlist.library.power_when:
+                raise TechnologyError(
+                    f"libraries {netlist.library.name} and {library.name} differ in the "
+                    f"conditions of their internal power"
+                )
+        self.netlist = netlist
+        self.libraries = tuple(libraries)
+        self._vdd = np.array([library.vdd for library in libraries])
+        pins = [
+            PinProbabilities(netlist, activity.static_probability, int(kind))
+            for kind in np.unique(netlist.cell_type)
+        ]
+        self._leakage = np.stack([_leakage(netlist, library, pins) for library in libraries])
+        events = internal_events(netlist, activity, pins)
+        self._event_cell, self._event_rate = events.cell, events.rate
+        self._tables = EnergyTables(
+            [library.tables for library in libraries],
+            events.table, events.cell, events.slew_node, events.load_node,
+        )  # fmt: skip
+        self._max_load = _largest_clock_load(netlist, clocks)
+        self._bind_nets(clocks, activity)
+
+    def _bind_nets(self, clocks: ClockNetwork, activity: Activity) -> None:
+        netlist = self.netlist
+        driver = netlist.net_driver
+        shared = clocks.is_clock | (driver < 0)
+        toggles = activity.toggle_rate
+        self._own_net = np.flatnonzero(~shared & (toggles > 0))
+        self._own_cell = netlist.pin_cell[driver[self._own_net]]
+        self._own_rate = toggles[self._own_net]
+        sinks = netlist.sink_pins
+        net = netlist.pin_net[sinks]
+        kept = shared[net] & (toggles[net] > 0)
+        sinks, net = sinks[kept], net[kept]
+        self._sink_cell, self._sink_rate = netlist.pin_cell[sinks], toggles[net]
+        self._shared_net, self._sink_net = np.unique(net, return_inverse=True)
+        self._fanout = np.bincount(self._sink_net, minlength=len(self._shared_net))
+        self._sink_capacitance = np.stack(
+            [
+                library.pin_capacitance[netlist.pin_library[sinks]].mean(axis=1)
+                for library in self.libraries
+            ]
+        )
+
+    def evaluate(self, supply: Ints, timing: Timing) -> PowerReport:
+        """Return the power of every instance.
+
+        Parameters
+        ----------
+        supply : ndarray of int, shape (cells,)
+            Which of the libraries each instance is supplied by.
+        timing : Timing
+            Slews and loads, of the same netlist at these supplies.
+        """
+        cells = self.netlist.cells
+        if supply.shape != (cells,):
+            raise ValueError(f"supply must have shape ({cells},), not {supply.shape}")
+        load = np.minimum(timing.load, self._max_load)
+        energy = self._tables.lookup(supply, timing.slew, load) * self._event_rate
+        return PowerReport(
+            self._switching_energy(supply, timing),
+            np.bincount(self._event_cell, energy, minlength=cells),
+            self._leakage[supply, np.arange(cells)],
+        )
+
+    def _switching_energy(self, supply: Ints, timing: Timing) -> Floats:
+        cells = self.netlist.cells
+        square = self._vdd[supply] ** 2
+        capacitance = timing.load.reshape(-1, 2).mean(axis=1)
+        own = 0.5 * self._own_rate * capacitance[self._own_net] * square[self._own_cell]
+        sink = np.take_along_axis(
+            self._sink_capacitance, supply[self._sink_cell][None], axis=0
+        )[0]
+        owner, net = square[self._sink_cell], self._sink_net
+        nets = len(self._shared_net)
+        wire = capacitance[self._shared_net] - np.bincount(net, sink, minlength=nets)
+        # Shared evenly: each sink pays for its part of the wire at the mean of Vdd^2.
+        per_sink = wire * np.bincount(net, owner, minlength=nets) / np.maximum(self._fanout, 1) ** 2
+        shared = 0.5 * self._sink_rate * (sink * owner + per_sink[net])
+        return np.bincount(self._own_cell, own, minlength=cells) + np.bincount(
+            self._sink_cell, shared, minlength=cells
+        )
+
+
+def _leakage(
+    netlist: Netlist, library: CellLibrary, pins: Sequence[PinProbabilities]
+) -> Floats:
+    """Leakage of each instance at the supply of a library [W], shape (cells,)."""
+    leakage = library.cell_leakage[netlist.cell_type]
+    first = np.searchsorted(library.leakage_cell, np.arange(len(library.cell_name) + 1))
+    for group in pins:
+        kind = int(netlist.cell_type[group.cells[0]])
+        states = slice(int(first[kind]), int(first[kind + 1]))
+        whens = library.leakage_when[states]
+        if len(whens):
+            leakage[group.cells] = group.of_states(whens) @ library.leakage_value[states]
+    return leakage
+
+
+def _largest_clock_load(netlist: Netlist, clocks: ClockNetwork) -> Floats:
+    """Largest load that a table is read at, shape (nodes,); infinite but for clock nets.
+
+    A clock net without buffers has hundreds of pins, far beyond what its gate would drive.
+    """
+    limit = np.full(2 * netlist.nets, np.inf)
+    driver = netlist.net_driver
+    gated = np.flatnonzero(clocks.is_clock & (driver >= 0))
+    largest = netlist.library.pin_max_capacitance[netlist.pin_library[driver[gated]]]
+    limit[2 * gated] = limit[2 * gated + 1] = largest
+    return limit
