@@ -83,7 +83,9 @@ class PinProbabilities:
             high = self._high[name][:, None]
             patterns = np.concatenate([patterns * (1 - high), patterns * high], axis=1)
         tables = [truth_table(item, names) for item in conditions]
-        return patterns @ np.array(tables, dtype=np.float64).reshape(len(tables), -1).T
+        columns = np.array(tables, dtype=np.float64).reshape(len(tables), -1).T
+        result: Floats = patterns @ columns
+        return result
 
     def of_states(self, whens: Sequence[str]) -> Floats:
         """Return the probability of each of a cell's states, shape (instances, states).

@@ -79,7 +79,7 @@ class EnergyTables:
         at += row * self._columns
         at += column
         values = self._values
-        low = values[at]
+        low: Floats = values[at]
         low += (values[at + 1] - low) * column_part
         at += self._columns
         high = values[at]
@@ -107,7 +107,7 @@ class _Places:
         self._kinds, self._axes, self._fixed = kinds, axes, fixed
 
     def place(self, supply: Ints, value: Floats) -> tuple[Ints, Floats]:
-        """Segment of each row on its axis, and the position in it (outside 0..1 beyond the ends)."""
+        """Segment of each row on its axis, and where in it: outside 0..1 beyond the ends."""
         axes = self._axes
         if self._fixed:
             axis = self._kinds[0, self._kind]

@@ -171,7 +171,7 @@ def _alternatives(group: PinProbabilities, whens: Sequence[str]) -> list[Express
 def _moves(
     library: CellLibrary, group: PinProbabilities, kind: int, pin: int, name: str
 ) -> list[list[Expression]]:
-    """Conditions under which an edge of an input makes an edge of an output, [in edge][out edge]."""
+    """Conditions for an edge of an input to make an edge of an output, [in edge][out edge]."""
     item = library.sequential.get(kind)
     always, never = ("const", 1), ("const", 0)
     if item is not None and item.kind == SequentialKind.CLOCK_GATE:

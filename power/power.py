@@ -1,12 +1,13 @@
 """Power of a netlist from its switching activity, with a supply per instance.
 
-Switching energy is that of charging the nets: every toggle of a net takes C Vdd^2 / 2 from the supply
-of its driver. Internal energy is that of the Liberty `internal_power` tables at the supply of the
-cell. Leakage depends on the state of the cell (dissertation Eq. 4.3 with k = 1): the mean of its
-states' leakage, weighted by how likely each is.
+Switching energy is that of charging the nets: every toggle of a net takes C Vdd^2 / 2 from the
+supply of its driver. Internal energy is that of the Liberty `internal_power` tables at the supply
+of the cell. Leakage depends on the state of the cell (dissertation Eq. 4.3 with k = 1): the mean of
+its states' leakage, weighted by how likely each is.
 
-Not modelled: glitches, which the activity lacks; clock buffers, since the clock network is ideal; the
-higher leakage of a cell whose driver sits at a lower supply.
+Not modelled: glitches, which the activity lacks; clock buffers, since the clock network is ideal;
+the higher leakage of a cell whose driver sits at a lower supply; the internal energy of outputs
+that are left open.
 
 References
 ----------
@@ -79,9 +80,9 @@ class PowerReport:
 class PowerModel:
     """A netlist and its activity, bound to the libraries of one or more supplies.
 
-    Nets driven by an input port and clock nets have no driver of known supply: their pins are charged
-    at the supply of the cell that the pin belongs to, their wire at the mean over those cells, and
-    the energy counts as that of those cells.
+    Nets driven by an input port and clock nets have no driver of known supply: their pins are
+    charged at the supply of the cell that the pin belongs to, their wire at the mean of Vdd^2 over
+    those cells, and the energy counts as that of those cells.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ class PowerModel:
         energy = self._tables.lookup(supply, timing.slew, load) * self._event_rate
         return PowerReport(
             self._switching_energy(supply, timing),
-            np.bincount(self._event_cell, energy, minlength=cells),
+            _sum_by(self._event_cell, energy, cells),
             self._leakage[supply, np.arange(cells)],
         )
 
@@ -181,13 +182,16 @@ class PowerModel:
         )[0]
         owner, net = square[self._sink_cell], self._sink_net
         nets = len(self._shared_net)
-        wire = capacitance[self._shared_net] - np.bincount(net, sink, minlength=nets)
+        wire = capacitance[self._shared_net] - _sum_by(net, sink, nets)
         # Shared evenly: each sink pays for its part of the wire at the mean of Vdd^2.
-        per_sink = wire * np.bincount(net, owner, minlength=nets) / np.maximum(self._fanout, 1) ** 2
+        per_sink = wire * _sum_by(net, owner, nets) / np.maximum(self._fanout, 1) ** 2
         shared = 0.5 * self._sink_rate * (sink * owner + per_sink[net])
-        return np.bincount(self._own_cell, own, minlength=cells) + np.bincount(
-            self._sink_cell, shared, minlength=cells
-        )
+        return _sum_by(self._own_cell, own, cells) + _sum_by(self._sink_cell, shared, cells)
+
+
+def _sum_by(index: Ints, values: Floats, length: int) -> Floats:
+    """Sum of the values that have each index, shape (length,)."""
+    return np.bincount(index, values, minlength=length).astype(np.float64)
 
 
 def _leakage(

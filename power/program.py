@@ -1,9 +1,9 @@
 """From a mapped netlist to the array operations that simulate it.
 
 Signals are numbered: 0 is the constant 0, 1 + n is net n, and behind the nets come the states of
-registers and clock gates and the conditions of asynchronous clears and presets. A buffer or inverter
-is no gate but another name of the signal that it reads. What remains are nodes, which are numbered so
-that a level of logic is a slice of the state.
+registers and clock gates and the conditions of asynchronous clears and presets. A buffer or
+inverter is no gate but another name of the signal that it reads. What remains are nodes, which are
+numbered so that a level of logic is a slice of the state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voltile.core import NetlistError
 from voltile.floorplan.clocks import ClockNetwork
@@ -104,6 +103,7 @@ class Program:
     """
 
     netlist: Netlist
+    clocks: ClockNetwork
     nodes: int
     net_node: Ints
     net_inverted: Bools
@@ -120,23 +120,6 @@ class Program:
     def asynchronous_literals(self) -> Ints:
         """Conditions of clears and presets, each once; there are few, as resets are shared."""
         return np.unique(np.concatenate([self.clear, self.preset]))
-
-    @property
-    def data_inputs(self) -> tuple[str, ...]:
-        """Input port bits that carry no clock, in netlist order."""
-        return data_inputs(self.netlist, set(self.roots.tolist()), self.net_node)
-
-
-def data_inputs(
-    netlist: Netlist, roots: set[int], net_of: "Ints | None" = None
-) -> tuple[str, ...]:
-    """Return the input port bits whose net (or `net_of` it) is not among the clock roots."""
-    nets = netlist.port_net if net_of is None else net_of[netlist.port_net]
-    return tuple(
-        name
-        for name, net, is_input in zip(netlist.port_name, nets, netlist.port_is_input, strict=True)
-        if is_input and int(net) not in roots
-    )
 
 
 @dataclass
@@ -381,7 +364,7 @@ def _assemble(design: _Design, clocks: ClockNetwork, root: Ints, parity: Ints) -
         members = np.flatnonzero(flop_event == event)
         if not len(members):
             return Capture(None, members, members)
-        members = members[step_order(next_states.subset(members), np.zeros(len(members)))]
+        members = members[step_order(next_states.subset(members), np.zeros_like(members))]
         step = make_step(next_states, members, literal)
         return Capture(step, node[next_states.output[members]], literal[flop_clock[members]])
 
@@ -401,13 +384,14 @@ def _assemble(design: _Design, clocks: ClockNetwork, root: Ints, parity: Ints) -
     latch_gates = gates_of(design.gate_latches)
     gate_latches = None
     if len(latch_gates.output):
-        members = step_order(latch_gates, np.zeros(len(latch_gates.output)))
+        members = step_order(latch_gates, np.zeros_like(latch_gates.output))
         step = make_step(latch_gates, members, literal)
         gate_latches = (step, node[latch_gates.output[members]])
     nets = np.arange(netlist.nets) + 1
     state, clear, preset, cells = asynchronous
     return Program(
         netlist,
+        clocks,
         nodes,
         node[nets],
         parity[nets].astype(bool),

@@ -1,10 +1,10 @@
 """Cycle-based simulation of a mapped netlist, 64 independent streams to a word.
 
-Each cycle has two settled states: after the rising edge of the clock ports, when registers have taken
-their data and the inputs of the cycle are there, and after the falling edge. Delays are zero: what
-switches more than once within a phase before it settles (glitches) is not seen, so that toggle rates
-of deep logic such as multipliers are lower than in the real circuit. All clock ports run at the same
-period with half a period high. Every register starts at 0; there is no unknown value.
+Each cycle has two settled states: after the rising edge of the clock ports, when registers have
+taken their data and the inputs of the cycle are there, and after the falling edge. Delays are zero:
+what switches more than once within a phase before it settles (glitches) is not seen, so that toggle
+rates of deep logic such as multipliers are lower than in the real circuit. All clock ports run at
+the same period with half a period high. Every register starts at 0; there is no unknown value.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from voltile.core import NetlistError, VoltileError
 from voltile.power.activity import Activity
 from voltile.power.program import HIGH, LOW, Capture, Phase, Program
 from voltile.power.steps import ALL_ONES, Ints, Words
-from voltile.power.stimulus import Stimulus
+from voltile.power.stimulus import Stimulus, data_inputs
 
 # Rounds in which asynchronous clears and presets must come to rest.
 _MAX_ROUNDS = 64
@@ -27,7 +27,7 @@ _FOLD_CYCLES = 1000
 
 @dataclass(frozen=True)
 class _State:
-    """Values of all nodes: `rows` as (2, nodes, words), `literals` the same as (2 * nodes, words)."""
+    """All nodes: `rows` of shape (2, nodes, words), `literals` the same as (2 * nodes, words)."""
 
     rows: Words
     literals: Words
@@ -109,7 +109,7 @@ def observe(program: Program, stimulus: Stimulus, nets: Ints | None = None) -> N
 
 
 def _run(program: Program, stimulus: Stimulus) -> Iterator[tuple[int, int, _State]]:
-    """Yield (cycle, phase, state) at every settled state; the state is the same object each time."""
+    """Yield (cycle, phase, state) at every settled state; it is the same object each time."""
     inputs = _input_nodes(program, stimulus)
     rows = np.zeros((2, program.nodes, stimulus.words), dtype=np.uint64)
     rows[1] = ALL_ONES
@@ -132,7 +132,7 @@ def _run(program: Program, stimulus: Stimulus) -> Iterator[tuple[int, int, _Stat
 def _input_nodes(program: Program, stimulus: Stimulus) -> Ints:
     netlist = program.netlist
     nets = dict(zip(netlist.port_name, netlist.port_net, strict=True))
-    wanted, given = set(program.data_inputs), set(stimulus.ports)
+    wanted, given = set(data_inputs(netlist, program.clocks)), set(stimulus.ports)
     for fault, names in (
         (f"has no values for input port '{{}}' of {netlist.name}", wanted - given),
         (f"has values for '{{}}', which is no data input of {netlist.name}", given - wanted),
@@ -256,7 +256,7 @@ class _Counter:
 
     def net_toggles(self) -> Ints:
         """Toggles of each net so far."""
-        return self.totals[0, self.program.net_node]
+        return self.totals[0].take(self.program.net_node)
 
     def activity(self, cycles: int, stimulus: Stimulus) -> Activity:
         """Return rates over `cycles` counted cycles."""

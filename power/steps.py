@@ -1,7 +1,8 @@
 """Logic as a list of array operations: gates in levels, each level one `Step`.
 
 The state of a simulation is one array of words, shape (2, nodes, words): row 0 holds every node,
-row 1 its complement, so that a literal, true or inverted, is one index into the flat first two axes.
+row 1 its complement, so that a literal, true or inverted, is one index into the flat first two
+axes.
 Bit j of word w is stream 64 w + j.
 """
 

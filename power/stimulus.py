@@ -1,7 +1,7 @@
 """Where the inputs of a simulation come from: random bits, or waveforms from Python.
 
-A stimulus gives every data input, port bit by port bit, one value per clock cycle: the value that is
-there from just after the rising edge that begins the cycle until the edge that ends it.
+A stimulus gives every data input, port bit by port bit, one value per clock cycle: the value that
+is there from just after the rising edge that begins the cycle until the edge that ends it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,6 @@ from voltile.core import VoltileError
 from voltile.floorplan.clocks import ClockNetwork
 from voltile.floorplan.netlist import OPEN, Netlist, split_bit
 from voltile.pdk import Direction, SequentialKind, parse_expression, truth_table, variables
-from voltile.power.program import data_inputs
 from voltile.power.steps import ALL_ONES, Words
 
 Bits = NDArray[np.uint8]
@@ -98,7 +97,7 @@ def random_stimulus(
     VoltileError
         For a port that the netlist lacks, or numbers that no chain has.
     """
-    ports = _inputs(netlist, clocks)
+    ports = data_inputs(netlist, clocks)
     chance = _per_port(netlist, ports, probability, "probability")
     rate = _per_port(netlist, ports, toggle_rate, "toggle rate")
     wrong = np.flatnonzero(
@@ -112,11 +111,11 @@ def random_stimulus(
             f"{rate[port]:g} times a cycle: a probability lies between 0 and 1, a toggle rate "
             f"between 0 and twice the smaller of it and its complement"
         )
-    fixed = _levels(netlist, ports, held or {})
-    active = _levels(netlist, ports, resets or {})
+    fixed = held_levels(netlist, ports, held or {})
+    active = held_levels(netlist, ports, resets or {})
     for port, level in find_resets(netlist, clocks).items():
-        if port in ports and ports.index(port) not in active | fixed:
-            active[ports.index(port)] = level
+        active.setdefault(ports.index(port), level)
+    active = {place: level for place, level in active.items() if place not in fixed}
     rise = _digits(rate / np.maximum(2 * (1 - chance), 1e-30))
     fall = _digits(rate / np.maximum(2 * chance, 1e-30))
     start = _digits(chance)
@@ -190,12 +189,12 @@ def scheduled_stimulus(
         shapes = ", ".join(f"{port} {array.shape}" for port, array in arrays.items())
         raise VoltileError(f"arrays of stimulus '{name}' differ in cycles or lanes: {shapes}")
     count, width = cycles.pop(), lanes.pop()
-    ports = _inputs(netlist, clocks)
+    ports = data_inputs(netlist, clocks)
     bits = np.zeros((count, width, len(ports)), dtype=np.uint8)
     missing = dict.fromkeys(ports)
-    for port, level in _levels(netlist, ports, held or {}).items():
-        bits[:, :, port] = level
-        missing.pop(ports[port], None)
+    for place, level in held_levels(netlist, ports, held or {}).items():
+        bits[:, :, place] = level
+        missing.pop(ports[place], None)
     for port, array in arrays.items():
         columns = port_columns(netlist, ports, port)
         wide = array.reshape(count, -1)
@@ -208,14 +207,14 @@ def scheduled_stimulus(
             f"stimulus '{name}' has no values for input port '{next(iter(missing))}' of "
             f"{netlist.name}"
         )
-    start = np.arange(width)
     return packed_stimulus(
-        bits.reshape(-1, len(ports)), start, width, count, ports, name, description, warmup
-    )
+        np.packbits(bits.reshape(-1, len(ports)), axis=1),
+        np.arange(width), width, count, ports, name, description, warmup,
+    )  # fmt: skip
 
 
 def packed_stimulus(
-    bits: Bits,
+    packed: Bits,
     first: Ints,
     stride: int,
     cycles: int,
@@ -224,15 +223,14 @@ def packed_stimulus(
     description: str,
     warmup: int,
 ) -> Stimulus:
-    """Return the stimulus whose lane l has row first[l] + c * stride of `bits` in cycle c.
+    """Return the stimulus whose lane l has row first[l] + c * stride in cycle c.
 
     Parameters
     ----------
-    bits : ndarray of uint8, shape (rows, ports)
-        Kept at eight to a byte.
+    packed : ndarray of uint8, shape (rows, ports / 8)
+        One bit per port, as `numpy.packbits` puts them.
     """
-    packed, width = np.packbits(bits, axis=1), bits.shape[1]
-    lanes = len(first)
+    width, lanes = len(ports), len(first)
 
     def blocks() -> Iterator[Words]:
         for cycle in range(cycles):
@@ -245,7 +243,7 @@ def packed_stimulus(
 
 
 def find_resets(netlist: Netlist, clocks: ClockNetwork) -> dict[str, int]:
-    """Return the input ports that do nothing but clear and preset registers, and their active level.
+    """Return the input ports that only clear and preset registers, and the active level of each.
 
     A port counts when all that it reaches through buffers and inverters is asynchronous pins, all
     active at the same level of the port.
@@ -347,8 +345,16 @@ def check_values(port: str, values: NDArray[Any], width: int, where: str = "") -
         )
 
 
-def _inputs(netlist: Netlist, clocks: ClockNetwork) -> tuple[str, ...]:
-    return data_inputs(netlist, set(clocks.net_root[clocks.net_root >= 0].tolist()))
+def data_inputs(netlist: Netlist, clocks: ClockNetwork) -> tuple[str, ...]:
+    """Return the input port bits that carry no clock, in netlist order."""
+    roots = set(clocks.net_root.tolist())
+    return tuple(
+        name
+        for name, net, is_input in zip(
+            netlist.port_name, netlist.port_net, netlist.port_is_input, strict=True
+        )
+        if is_input and int(net) not in roots
+    )
 
 
 def _per_port(
@@ -362,8 +368,8 @@ def _per_port(
     return result
 
 
-def _levels(netlist: Netlist, ports: Sequence[str], held: Mapping[str, int]) -> dict[int, int]:
-    """Place in `ports` -> level, from values of ports or port bits."""
+def held_levels(netlist: Netlist, ports: Sequence[str], held: Mapping[str, int]) -> dict[int, int]:
+    """Return place in `ports` -> level, from values of ports or port bits."""
     levels: dict[int, int] = {}
     for name, value in held.items():
         columns = port_columns(netlist, ports, name)
@@ -394,7 +400,8 @@ def _random_words(rng: np.random.Generator, digits: Words, words: int) -> Words:
         started = True
         noise = rng.integers(0, 1 << 64, size=shape, dtype=np.uint64)
         result = (result & noise) | (mask & (result | noise))
-    return result | digits[-1]
+    result |= digits[-1]
+    return result
 
 
 def _text(given: float | Mapping[str, float]) -> str:

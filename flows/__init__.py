@@ -1,0 +1,12 @@
+"""What a user runs: the command line, jobs over the other rooms, and their reports.
+
+Public names
+------------
+RunConfig, run, RunResult : the main job, from sources to operating curves.
+write_outputs : the files of its run folder.
+"""
+
+from voltile.flows.outputs import write_outputs
+from voltile.flows.run_job import RunConfig, RunResult, run
+
+__all__ = ["RunConfig", "RunResult", "run", "write_outputs"]

@@ -1,0 +1,156 @@
+"""The command line. Every command is a few lines over public functions."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voltile.core import VoltileError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Precision-scalable MAC hardware, its measured cost, and fine-grained dual-Vdd.",
+)
+rtl = typer.Typer(no_args_is_help=True, help="Write the Verilog of a built-in design.")
+app.add_typer(rtl, name="rtl")
+
+Output = Annotated[Path, typer.Option("--out", "-o", help="Verilog file to write.")]
+Width = Annotated[int, typer.Option(help="Operand width in bits, even, at least 4.")]
+AccWidth = Annotated[int, typer.Option(help="Accumulator width in bits.")]
+
+
+@rtl.command("mac")
+def rtl_mac(out: Output, width: Width = 8, acc_width: AccWidth = 32) -> None:
+    """Write one scalable-precision MAC.
+
+    Example: `voltile rtl mac -o mac.v`
+    """
+    from voltile.hdl import ScalableMac
+
+    _write_rtl(lambda: ScalableMac(width, acc_width), "mac", out)
+
+
+@rtl.command("grid")
+def rtl_grid(
+    out: Output,
+    rows: Annotated[int, typer.Option(help="Rows of MACs.")] = 4,
+    cols: Annotated[int, typer.Option(help="Columns of MACs.")] = 4,
+    width: Width = 8,
+    acc_width: AccWidth = 32,
+) -> None:
+    """Write a grid of MACs under one broadcast control word.
+
+    Example: `voltile rtl grid --rows 8 --cols 8 -o grid.v`
+    """
+    from voltile.hdl import Grid
+
+    _write_rtl(lambda: Grid(rows, cols, width, acc_width), "grid", out)
+
+
+def _write_rtl(make, name: str, out: Path) -> None:  # type: ignore[no-untyped-def]
+    from voltile.hdl import write_verilog
+
+    try:
+        component = make()
+        write_verilog(component, name, out)
+    except ValueError as error:
+        raise VoltileError(str(error)) from None
+    except OSError as error:
+        raise VoltileError(f"{out} cannot be written: {error.strerror}") from None
+    typer.echo(f"{out}")
+
+
+@app.command("run")
+def run_command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Verilog or SystemVerilog files; none: the built-in grid of MACs."),
+    ] = None,
+    top: Annotated[str, typer.Option(help="Top module.")] = "",
+    tech: Annotated[str, typer.Option(help="Built-in technology, or a manifest.")] = "sky130hd",
+    tiles: Annotated[
+        list[int] | None, typer.Option(help="N of an N x N mesh; repeat for several. [3 5 7]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. [runs/TOP]")] = None,
+    period: Annotated[float, typer.Option(help="Clock period for synthesis [ns].")] = 5.0,
+    utilisation: Annotated[float, typer.Option(help="Share of the rows that cells fill.")] = 0.7,
+    intervals: Annotated[
+        list[int] | None,
+        typer.Option(help="Into how many Vdd intervals to split the range; repeat. [2 4]"),
+    ] = None,
+    points: Annotated[int, typer.Option(help="Number of frequencies to compare.")] = 17,
+    frequency: Annotated[
+        list[float] | None, typer.Option(help="Compare at these instead [MHz]; repeat.")
+    ] = None,
+    activity: Annotated[
+        str,
+        typer.Option(help="auto, random, or a recording: VCD or CSV. Auto is dot products for the "
+                     "built-in grid, else random."),
+    ] = "auto",
+    sdc: Annotated[Path | None, typer.Option(help="Timing constraints.")] = None,
+    include: Annotated[list[Path] | None, typer.Option("-I", help="Include folder.")] = None,
+    define: Annotated[list[str] | None, typer.Option("-D", help="Macro, NAME or NAME=X.")] = None,
+    rows: Annotated[int, typer.Option(help="Rows of the built-in grid.")] = 4,
+    cols: Annotated[int, typer.Option(help="Columns of the built-in grid.")] = 4,
+    cycles: Annotated[int, typer.Option(help="Cycles of each random stream.")] = 256,
+    lanes: Annotated[int, typer.Option(help="Number of random streams.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of placement and random operands.")] = 1,
+    workers: Annotated[int | None, typer.Option(help="Processes. [one per core]")] = None,
+) -> None:  # fmt: skip
+    """Synthesise, tile, place, time, select supplies, and compare four DVFS schemes.
+
+    Leaves in the run folder: report.html, curves.csv and .png, plan.csv, layout.png, metrics.json,
+    netlist.v, run.json. A second run with the same inputs reads finished stages again.
+
+    Examples:
+
+    `voltile run` : the built-in 4 x 4 grid of scalable-precision MACs
+
+    `voltile run cpu.sv alu.sv --top cpu --tiles 5 --tiles 7 --activity trace.vcd`
+    """
+    from voltile.flows.outputs import write_outputs
+    from voltile.flows.run_job import RunConfig, run
+
+    config = RunConfig(
+        files=tuple(files or ()),
+        top=top,
+        includes=tuple(include or ()),
+        defines=tuple(define or ()),
+        grid=(rows, cols),
+        tech=tech,
+        sdc=sdc,
+        tiles=tuple(dict.fromkeys(tiles or (3, 5, 7))),
+        period=period * 1e-9,
+        utilisation=utilisation,
+        intervals=tuple(dict.fromkeys(intervals or (2, 4))),
+        points=points,
+        frequencies=tuple(item * 1e6 for item in frequency or ()),
+        activity=activity,
+        cycles=cycles,
+        lanes=lanes,
+        seed=seed,
+        workers=workers,
+    )
+    folder = out or Path("runs") / (top or (files[0].stem if files else f"grid_{rows}x{cols}"))
+    result = run(config, folder, lambda line: typer.echo(line, err=True))
+    report = write_outputs(result, folder)
+    for row in result.savings:
+        typer.echo(
+            f"{row['tiles']:.0f} x {row['tiles']:.0f} tiles, intervals of "
+            f"{row['dvdd_v'] * 1e3:.0f} mV: saves {row['ideal']:.1%} against ideal-DVFS, "
+            f"{row['hopping']:.1%} against Vdd-hopping, {row['dithering']:.1%} against "
+            f"Vdd-dithering"
+        )
+    typer.echo(f"report: {report}")
+
+
+def main() -> None:
+    """Run the command line; input faults are one line on standard error and exit code 2."""
+    try:
+        app()
+    except VoltileError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,73 @@
+"""Writes what a run leaves: netlist, tables, pictures, metrics, report."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voltile.core import write_atomically
+from voltile.floorplan import write_verilog
+
+if TYPE_CHECKING:
+    from voltile.flows.run_job import RunResult
+
+CURVE_COLUMNS = (
+    "scheme", "tiles", "dvdd_v", "frequency_hz", "power_w", "vdd_low_v", "vdd_high_v",
+    "area_at_low",
+)  # fmt: skip
+PLAN_COLUMNS = ("tiles", "dvdd_v", "frequency_hz", "tile", "vdd_v")
+
+
+def write_outputs(result: "RunResult", out: Path) -> Path:
+    """Write all files of a run folder; return the path of the report."""
+    from voltile.flows.plots import plot_area_at_low, plot_curves, plot_layout, plot_plan
+    from voltile.flows.report import write_report
+
+    write_verilog(result.netlist, out / "netlist.v")
+    write_curves(result, out / "curves.csv")
+    write_plan(result, out / "plan.csv")
+    plot_layout(result, out / "layout.png")
+    plot_curves(result, out / "curves.png")
+    plot_plan(result, out / "plan.png")
+    plot_area_at_low(result, out / "area_at_low.png")
+    with write_atomically(out / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(result.metrics, indent=2) + "\n")
+    result.record.write(out / "run.json")
+    write_report(result, out)
+    return out / "report.html"
+
+
+def write_curves(result: "RunResult", path: Path) -> None:
+    """Write `curves.csv`: one row per scheme, mesh, interval width and frequency."""
+    rows = (
+        (
+            curve.scheme, curve.n, f"{curve.interval:.4f}", f"{frequency:.6e}", f"{power:.6e}",
+            f"{low:.4f}", f"{high:.4f}", f"{share:.6f}",
+        )
+        for curve in result.curves
+        for frequency, power, low, high, share in zip(
+            curve.frequency, curve.power, curve.vdd_low, curve.vdd_high, curve.area_at_low,
+            strict=True,
+        )
+    )  # fmt: skip
+    _write_csv(path, CURVE_COLUMNS, rows)
+
+
+def write_plan(result: "RunResult", path: Path) -> None:
+    """Write `plan.csv`: the supply of every tile at every frequency."""
+    vdds = result.technology.vdds
+    rows = (
+        (n, f"{(vdds[-1] - vdds[0]) / count:.4f}", f"{frequency:.6e}", tile, f"{vdd:.4f}")
+        for (n, count), table in result.tile_vdd.items()
+        for frequency, supplies in zip(result.frequency, table, strict=True)
+        for tile, vdd in enumerate(supplies)
+    )
+    _write_csv(path, PLAN_COLUMNS, rows)
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with write_atomically(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)

@@ -1,0 +1,202 @@
+"""Pictures of a run: the layout, the operating curves, the Vdd map, the area at VddL."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import write_atomically
+
+if TYPE_CHECKING:
+    from voltile.flows.run_job import RunResult
+    from voltile.floorplan import Netlist, Placement
+    from voltile.pdk import Technology
+    from voltile.power import OperatingCurve
+
+# Colour-blind safe (Okabe and Ito).
+_LOW, _HIGH = "#56B4E9", "#D55E00"
+_SCHEMES = {
+    "ideal": ("black", "--", "ideal-DVFS"),
+    "hopping": ("#E69F00", "-", "Vdd-hopping"),
+    "dithering": ("#009E73", "-.", "Vdd-dithering"),
+}
+_MESHES = ("#CC79A7", "#0072B2", "#D55E00", "#56B4E9", "#F0E442")
+_DPI = 150
+
+
+def _figure(width: float, height: float, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(
+        1, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
+    )
+
+
+def _save(figure: Any, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    with write_atomically(path) as temporary:
+        # Without a date and a version the same run gives the same bytes.
+        figure.savefig(temporary, dpi=_DPI, metadata={"Software": None})
+    plt.close(figure)
+
+
+def _corners(
+    placement: "Placement", netlist: "Netlist", technology: "Technology"
+) -> NDArray[np.float64]:
+    """Corners of every cell [um], shape (cells, 4, 2)."""
+    grid = placement.grid
+    width_of = np.array(
+        [technology.lef.macros[name].width for name in netlist.library.cell_name]
+    )
+    x0 = placement.site * grid.site_width * 1e6
+    y0 = placement.row * grid.site_height * 1e6
+    x1 = x0 + width_of[netlist.cell_type] * 1e6
+    y1 = y0 + grid.site_height * 1e6
+    return np.stack([x0, y0, x1, y0, x1, y1, x0, y1], axis=1).reshape(-1, 4, 2)
+
+
+def plot_layout(result: "RunResult", path: Path) -> None:
+    """Draw the finest mesh: cells coloured by tile, and by supply at the middle frequency."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.patches import Patch, Rectangle
+
+    n = max(result.config.tiles)
+    placement = result.placements[n]
+    grid = placement.grid
+    count = max(result.config.intervals)
+    middle = len(result.frequency) // 2
+    vdd = result.tile_vdd[n, count][middle]
+    curve = next(
+        item for item in result.curves
+        if item.scheme == "fine-vh" and item.n == n
+        and np.isclose(item.interval, _width(result, count))
+    )  # fmt: skip
+    corners = _corners(placement, result.netlist, result.technology)
+    figure, axes = _figure(12, 6.4, 2)
+    # Neighbouring tiles get different colours: four of them, as on a map.
+    column, row = np.arange(grid.tiles) % n, np.arange(grid.tiles) // n
+    tones = np.array(["#4477AA", "#CCBB44", "#228833", "#AA3377"])[(column % 2) + 2 * (row % 2)]
+    is_high = vdd > curve.vdd_low[middle] + 1e-9
+    supply = np.where(is_high, _HIGH, _LOW)
+    title = (
+        f"Supply at {result.frequency[middle] / 1e6:.0f} MHz, "
+        f"{curve.area_at_low[middle]:.0%} of the cell area at VddL"
+    )
+    for axis, colours, text in (
+        (axes[0, 0], tones, f"{result.netlist.name}: {n} x {n} tiles, {len(corners)} cells"),
+        (axes[0, 1], supply, title),
+    ):
+        for tile, (site, line) in enumerate(grid.tile_origin):
+            axis.add_patch(
+                Rectangle(
+                    (site * grid.site_width * 1e6, line * grid.site_height * 1e6),
+                    grid.tile_sites * grid.site_width * 1e6,
+                    grid.tile_rows * grid.site_height * 1e6,
+                    facecolor="#F4F4F4", edgecolor="#999999", linewidth=0.4,
+                )
+            )  # fmt: skip
+        axis.add_collection(
+            PolyCollection(corners, facecolors=colours[placement.tile], edgecolors="none")
+        )
+        axis.set_aspect("equal")
+        axis.set_xlim(0, grid.core_sites * grid.site_width * 1e6)
+        axis.set_ylim(0, grid.core_rows * grid.site_height * 1e6)
+        axis.set_xlabel("x [um]")
+        axis.set_ylabel("y [um]")
+        axis.set_title(text, fontsize=11)
+    low, high = curve.vdd_low[middle], curve.vdd_high[middle]
+    axes[0, 1].legend(
+        handles=[
+            Patch(color=_HIGH, label=f"VddH {high:.2f} V"),
+            Patch(color=_LOW, label=f"VddL {low:.2f} V"),
+        ],
+        loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False,
+    )  # fmt: skip
+    _save(figure, path)
+
+
+def _width(result: "RunResult", count: int) -> float:
+    vdds = result.technology.vdds
+    return (vdds[-1] - vdds[0]) / count
+
+
+def _of_width(result: "RunResult", width: float) -> "list[OperatingCurve]":
+    return [
+        item
+        for item in result.curves
+        if item.scheme == "ideal" or np.isclose(item.interval, width)
+    ]
+
+
+def plot_curves(result: "RunResult", path: Path) -> None:
+    """Draw power over frequency, normalised to ideal-DVFS at the lowest frequency (Fig. 4.10)."""
+    counts = result.config.intervals
+    figure, axes = _figure(5.6 * len(counts), 4.4, len(counts), sharey=True)
+    unit = result.curves[0].power[0]
+    for axis, count in zip(axes[0], counts, strict=True):
+        width = _width(result, count)
+        for curve in _of_width(result, width):
+            if curve.scheme == "fine-vh":
+                meshes = list(result.config.tiles)
+                colour = _MESHES[meshes.index(curve.n) % len(_MESHES)]
+                style, label = "-", f"FINE-VH {curve.n} x {curve.n}"
+            else:
+                colour, style, label = _SCHEMES[curve.scheme]
+            axis.plot(
+                curve.frequency * 1e-6, curve.power / unit, style, color=colour, label=label,
+                marker="o" if curve.scheme == "fine-vh" else None, markersize=3, linewidth=1.4,
+            )  # fmt: skip
+        axis.set_title(f"{count} intervals of {width * 1e3:.0f} mV", fontsize=11)
+        axis.set_xlabel("clock frequency [MHz]")
+        axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("power / ideal-DVFS at the lowest frequency")
+    axes[0, 0].legend(fontsize=9)
+    _save(figure, path)
+
+
+def plot_plan(result: "RunResult", path: Path) -> None:
+    """Draw the supply of every tile at every frequency (Fig. 4.14), one panel per mesh."""
+    count = max(result.config.intervals)
+    tiles = result.config.tiles
+    figure, axes = _figure(4.2 * len(tiles) + 0.8, 4.6, len(tiles))
+    vdds = result.technology.vdds
+    for axis, n in zip(axes[0], tiles, strict=True):
+        vdd = result.tile_vdd[n, count]
+        image = axis.imshow(
+            vdd.T, aspect="auto", origin="lower", vmin=vdds[0], vmax=vdds[-1], cmap="viridis",
+            interpolation="none", extent=(-0.5, len(vdd) - 0.5, -0.5, n * n - 0.5),
+        )  # fmt: skip
+        ticks = np.unique(np.linspace(0, len(vdd) - 1, 5).astype(int))
+        axis.set_xticks(ticks, [f"{result.frequency[tick] / 1e6:.0f}" for tick in ticks])
+        axis.set_xlabel("clock frequency [MHz]")
+        axis.set_title(f"{n} x {n} tiles", fontsize=11)
+    axes[0, 0].set_ylabel("tile")
+    figure.colorbar(image, ax=axes[0].tolist(), label="supply [V]")
+    _save(figure, path)
+
+
+def plot_area_at_low(result: "RunResult", path: Path) -> None:
+    """Draw the share of the cell area at VddL over frequency (Fig. 4.12)."""
+    counts = result.config.intervals
+    figure, axes = _figure(5.6 * len(counts), 3.6, len(counts), sharey=True)
+    for axis, count in zip(axes[0], counts, strict=True):
+        width = _width(result, count)
+        for curve in _of_width(result, width):
+            if curve.scheme == "fine-vh":
+                colour = _MESHES[list(result.config.tiles).index(curve.n) % len(_MESHES)]
+                axis.plot(
+                    curve.frequency * 1e-6, 100 * curve.area_at_low, "-o", color=colour,
+                    markersize=3, linewidth=1.4, label=f"{curve.n} x {curve.n} tiles",
+                )  # fmt: skip
+        axis.set_title(f"{count} intervals of {width * 1e3:.0f} mV", fontsize=11)
+        axis.set_xlabel("clock frequency [MHz]")
+        axis.set_ylim(0, 103)
+        axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("cell area at VddL [%]")
+    axes[0, 0].legend(fontsize=9)
+    _save(figure, path)

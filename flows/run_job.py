@@ -1,0 +1,472 @@
+"""The main job: from sources to FINE-VH operating curves, in a run folder."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import (
+    RunRecord,
+    StageMeter,
+    TimingInfeasible,
+    VoltileError,
+    executor,
+    file_hash,
+)
+from voltile.flows.stages import Stages, stage_key
+from voltile.flows.stimuli import dot_product_stimulus
+from voltile.floorplan import (
+    Constraints,
+    Netlist,
+    Placement,
+    Sources,
+    Timer,
+    TimingGraph,
+    VddPlan,
+    build_timing_graph,
+    netlist_from_arrays,
+    netlist_to_arrays,
+    place,
+    placement_from_arrays,
+    placement_to_arrays,
+    read_sdc,
+    synthesize,
+)
+from voltile.hdl import Grid, to_rtlil
+from voltile.pdk import Technology, read_technology
+from voltile.power import (
+    Activity,
+    IntervalResult,
+    OperatingCurve,
+    Stimulus,
+    SupplyPoints,
+    activity_from_arrays,
+    activity_to_arrays,
+    compile_netlist,
+    evaluate_interval,
+    evaluate_supplies,
+    fine_vh,
+    ideal_dvfs,
+    random_stimulus,
+    recorded_stimulus,
+    simulate,
+    vdd_dithering,
+    vdd_hopping,
+)
+
+Floats = NDArray[np.float64]
+
+# Largest step between the supplies at which ideal-DVFS is evaluated [V].
+_FINE_STEP = 0.02
+# A recording is one lane and costs a simulation step per cycle, whatever its length.
+_MAX_RECORDED_CYCLES = 4000
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What to run.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        Verilog or SystemVerilog sources; none: the built-in grid of `grid` MACs.
+    tech : str
+        Built-in technology or manifest file.
+    tiles : tuple of int
+        N of each N x N mesh.
+    period : float
+        Clock period that synthesis aims for [s].
+    utilisation : float
+        Share of the row area that cells fill.
+    intervals : tuple of int
+        Into how many Vdd intervals the range is split, each one a FINE-VH variant.
+    points : int
+        Number of frequencies, from the reach of the lowest supply to that of the highest.
+    frequencies : tuple of float
+        Frequencies instead of those [Hz].
+    activity : str
+        "auto" (dot products for the built-in grid, else random), "random", or a VCD or CSV file.
+    cycles, lanes : int
+        Length and number of the random streams that are simulated.
+    """
+
+    files: tuple[Path, ...] = ()
+    top: str = ""
+    includes: tuple[Path, ...] = ()
+    defines: tuple[str, ...] = ()
+    grid: tuple[int, int] = (4, 4)
+    tech: str = "sky130hd"
+    sdc: Path | None = None
+    tiles: tuple[int, ...] = (3, 5, 7)
+    period: float = 5e-9
+    utilisation: float = 0.7
+    intervals: tuple[int, ...] = (2, 4)
+    points: int = 17
+    frequencies: tuple[float, ...] = ()
+    activity: str = "auto"
+    cycles: int = 256
+    lanes: int = 64
+    seed: int = 1
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        checks = (
+            (bool(self.tiles) and min(self.tiles) >= 1, "tiles must be 1 or more", self.tiles),
+            (min(self.grid) >= 1, "grid must have 1 or more rows and columns", self.grid),
+            (bool(self.intervals) and min(self.intervals) >= 1, "intervals must be 1 or more",
+             self.intervals),
+            (self.points >= 2, "points must be 2 or more", self.points),
+            (self.cycles >= 32, "cycles must be 32 or more", self.cycles),
+            (self.lanes >= 1, "lanes must be 1 or more", self.lanes),
+            (all(f > 0 for f in self.frequencies), "frequencies must be positive",
+             self.frequencies),
+        )  # fmt: skip
+        faults = [f"{text}, not {value}" for good, text, value in checks if not good]
+        if faults:
+            raise VoltileError("; ".join(faults))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run found; what the report shows.
+
+    Attributes
+    ----------
+    placements : mapping of N to Placement
+        The uncut layout (1) included.
+    min_period : mapping of N to float
+        Shortest clock period at the nominal supply [s].
+    curves : tuple of OperatingCurve
+    tile_vdd : mapping of (N, interval count) to ndarray, shape (frequencies, tiles)
+    """
+
+    config: RunConfig
+    technology: Technology
+    netlist: Netlist
+    activity: Activity
+    frequency: Floats
+    placements: dict[int, Placement]
+    min_period: dict[int, float]
+    curves: tuple[OperatingCurve, ...]
+    tile_vdd: dict[tuple[int, int], Floats]
+    meter: StageMeter
+    record: RunRecord = field(repr=False)
+
+    @cached_property
+    def savings(self) -> list[dict[str, float]]:
+        """Mean saving of each FINE-VH curve against the three other schemes, per interval width."""
+        rows = []
+        for curve in self.curves:
+            if curve.scheme == "fine-vh":
+                row = {"tiles": curve.n, "dvdd_v": round(curve.interval, 6)}
+                for other in self.curves:
+                    same = other.scheme == "ideal" or abs(other.interval - curve.interval) < 1e-9
+                    if other.scheme != "fine-vh" and same:
+                        row[other.scheme] = curve.saving_against(other)
+                row["area_at_low"] = float(curve.area_at_low.mean())
+                rows.append(row)
+        return rows
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Content of `metrics.json`."""
+        technology = self.technology
+        return {
+            "design": self.netlist.name,
+            "technology": technology.name,
+            "corner_timing": technology.timing_corner,
+            "corner_leakage": technology.leakage_corner,
+            "cells": self.netlist.cells,
+            "area_um2": float(self.netlist.cell_area.sum()) * 1e12,
+            "period_s": self.config.period,
+            "wns_s": self.config.period - self.min_period[1],
+            "tiles": list(self.config.tiles),
+            "activity": self.activity.source,
+            "frequency_min_hz": float(self.frequency.min()),
+            "frequency_max_hz": float(self.frequency.max()),
+            "layouts": [
+                {
+                    "tiles": n,
+                    "core_area_um2": placement.grid.core_area * 1e12,
+                    "rows": placement.grid.core_rows,
+                    "wire_length_m": float(placement.net_length.sum()),
+                    "min_period_s": self.min_period[n],
+                }
+                for n, placement in sorted(self.placements.items())
+            ],
+            "savings": self.savings,
+            "stages": {name: asdict(cost) for name, cost in self.meter.costs.items()},
+        }
+
+
+def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> RunResult:
+    """Run the whole chain; finished stages of an earlier run with the same inputs are read again.
+
+    Parameters
+    ----------
+    out : Path
+        Run folder.
+    say : callable
+        Takes a line of progress.
+
+    Raises
+    ------
+    VoltileError
+        One of its children, for whatever in the inputs cannot be used.
+    """
+    technology = read_technology(config.tech)
+    sources, source_key, inputs = _sources(config)
+    inputs |= {path.name: file_hash(path) for path in technology.liberty.values()}
+    meter = StageMeter()
+    stages = Stages(out, meter, say)
+    tech_key = stage_key(tech=technology.name, files=sorted(inputs.items()))
+
+    synth_key = stage_key(source=source_key, tech=tech_key, period=config.period)
+    netlist_arrays = stages.run(
+        "synthesis",
+        synth_key,
+        lambda: netlist_to_arrays(
+            synthesize(sources, technology, config.period, stages.folder / "synthesis")
+        ),
+    )
+    used = json.loads(netlist_arrays["names"].tobytes())["types"]
+    technology = technology.with_cells([*used, technology.buffer_cell])
+    nominal = technology.library(technology.nominal_vdd)
+    netlist = netlist_from_arrays(netlist_arrays, nominal)
+    say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} um2")
+    constraints = _constraints(config, netlist, technology)
+    graph = build_timing_graph(netlist, constraints)
+
+    stimulus = _stimulus(config, graph)
+    activity_key = stage_key(netlist=synth_key, stimulus=stimulus.description, seed=config.seed,
+                             files=sorted(inputs.items()), sdc=str(constraints))  # fmt: skip
+    activity = activity_from_arrays(
+        stages.run(
+            "activity",
+            activity_key,
+            lambda: activity_to_arrays(simulate(compile_netlist(netlist, graph.clocks), stimulus)),
+        )
+    )
+    with executor(config.workers) as pool:
+        placements: dict[int, Placement] = {}
+        keys: dict[int, str] = {}
+        for n in dict.fromkeys((1, *config.tiles)):
+            keys[n] = stage_key(
+                netlist=synth_key, n=n, utilisation=config.utilisation, seed=config.seed,
+                clocks=sorted(constraints.clocks), tech=tech_key, gap=technology.tile_gap,
+            )  # fmt: skip
+
+        def place_one(n: int) -> dict[str, NDArray[Any]]:
+            return placement_to_arrays(
+                place(netlist, graph.clocks, technology, n, config.utilisation, pool, config.seed)
+            )
+
+        for n, key in keys.items():
+            placements[n] = placement_from_arrays(
+                stages.run(f"placement-{n}x{n}", key, lambda n=n: place_one(n))
+            )
+        run_key = stage_key(activity=activity_key, placements=keys, tech=tech_key)
+        vdds = _fine_supplies(technology, config.intervals)
+        points = SupplyPoints(
+            **stages.run(
+                "supplies",
+                stage_key(run=run_key, vdds=vdds),
+                lambda: _supplies(graph, placements[1], activity, technology, vdds),
+            )
+        )
+        nominal_timer = Timer(graph, [nominal])
+        everywhere = np.zeros(netlist.cells, dtype=np.int64)
+        min_period = {
+            n: nominal_timer.analyze(everywhere, placement.wires(technology)).min_period
+            for n, placement in placements.items()
+        }
+        frequency = _frequencies(config, points, max(min_period.values()))
+        meshes = {n: placements[n] for n in config.tiles}
+        plans_key = stage_key(run=run_key, frequency=frequency.tolist(), levels=config.intervals,
+                              tiles=config.tiles)  # fmt: skip
+        results = _unpack_intervals(
+            stages.run(
+                "vdd-selection",
+                plans_key,
+                lambda: _pack_intervals(
+                    _select(pool, graph, meshes, activity, technology, config.intervals, frequency)
+                ),
+            )
+        )
+    curves = [ideal_dvfs(points, frequency)]
+    tile_vdd: dict[tuple[int, int], Floats] = {}
+    for count in config.intervals:
+        levels = _levels(technology, count)
+        curves.append(vdd_hopping(points, levels, frequency))
+        curves.append(vdd_dithering(points, levels, frequency))
+        for n in config.tiles:
+            mine = [results[n, count, index] for index in range(count)]
+            curve, tile_vdd[n, count] = fine_vh(n, mine, frequency)
+            curves.append(curve)
+    record = RunRecord(
+        command=json.loads(json.dumps(asdict(config), default=str)),
+        inputs=inputs,
+        versions={name: version(name) for name in ("voltile", "pyosys", "coloquinte", "numpy")},
+        seed=config.seed,
+        stages=meter.costs,
+    )
+    return RunResult(
+        config=replace(config, top=netlist.name),
+        technology=technology,
+        netlist=netlist,
+        activity=activity,
+        frequency=frequency,
+        placements=placements,
+        min_period=min_period,
+        curves=tuple(curves),
+        tile_vdd=tile_vdd,
+        meter=meter,
+        record=record,
+    )
+
+
+def _sources(config: RunConfig) -> tuple[Sources, str, dict[str, str]]:
+    """What to synthesise, its key, and the hashes of its files."""
+    if not config.files:
+        rows, cols = config.grid
+        text = to_rtlil(Grid(rows, cols), f"grid_{rows}x{cols}")
+        return Sources(rtlil=text), hashlib.sha256(text.encode()).hexdigest(), {}
+    missing = [path for path in config.files if not path.is_file()]
+    if missing:
+        raise VoltileError(f"source file {missing[0]} does not exist")
+    hashes = {str(path): file_hash(path) for path in config.files}
+    for folder in config.includes:
+        hashes |= {str(p): file_hash(p) for p in sorted(folder.rglob("*.*v*")) if p.is_file()}
+    sources = Sources(
+        files=config.files,
+        top=config.top,
+        includes=config.includes,
+        defines=("SYNTHESIS", *config.defines),
+    )
+    return sources, stage_key(files=hashes, top=config.top, defines=config.defines), hashes
+
+
+def _constraints(config: RunConfig, netlist: Netlist, technology: Technology) -> Constraints:
+    """Those of the SDC file; else no external delays, and one buffer input on every output."""
+    inputs, outputs = (
+        [n for n, i in zip(netlist.port_name, netlist.port_is_input, strict=True) if i == wanted]
+        for wanted in (True, False)
+    )
+    if config.sdc is not None:
+        return read_sdc(config.sdc, inputs, outputs)
+    library = technology.library(technology.nominal_vdd)
+    buffer = library.cell_index[technology.buffer_cell]
+    load = library.pin_capacitance[library.pin_index[buffer, technology.buffer_input]]
+    return Constraints(load=dict.fromkeys(outputs, float(load.mean())))
+
+
+def _stimulus(config: RunConfig, graph: TimingGraph) -> Stimulus:
+    netlist, clocks = graph.netlist, graph.clocks
+    if config.activity == "auto" and not config.files:
+        return dot_product_stimulus(
+            netlist, clocks, *config.grid, config.cycles, config.lanes, config.seed
+        )
+    if config.activity in ("auto", "random"):
+        return random_stimulus(netlist, clocks, config.cycles, config.lanes, config.seed)
+    return recorded_stimulus(Path(config.activity), netlist, clocks)
+
+
+def _levels(technology: Technology, count: int) -> list[float]:
+    """The supply range split into `count` equal intervals."""
+    levels = np.linspace(technology.vdds[0], technology.vdds[-1], count + 1)
+    return [round(float(level), 6) for level in levels]
+
+
+def _fine_supplies(technology: Technology, intervals: Sequence[int]) -> list[float]:
+    """Supplies at which the uncut design is evaluated: fine steps, and every interval's ends."""
+    span = technology.vdds[-1] - technology.vdds[0]
+    fine = _levels(technology, max(2, int(np.ceil(span / _FINE_STEP - 1e-9))))
+    ends = [level for count in intervals for level in _levels(technology, count)]
+    return sorted({*fine, *ends})
+
+
+def _supplies(
+    graph: TimingGraph,
+    placement: Placement,
+    activity: Activity,
+    technology: Technology,
+    vdds: Sequence[float],
+) -> dict[str, Floats]:
+    libraries = [technology.library(vdd) for vdd in vdds]
+    points = evaluate_supplies(graph, placement.wires(technology), activity, libraries)
+    return {name: getattr(points, name) for name in ("vdd", "frequency", "energy", "leakage")}
+
+
+def _frequencies(config: RunConfig, points: SupplyPoints, slowest: float) -> Floats:
+    """Frequencies from the reach of the lowest supply to that of the slowest layout."""
+    low, high = float(points.frequency[0]), min(float(points.frequency[-1]), 1 / slowest)
+    if not config.frequencies:
+        return np.linspace(low, high, config.points)
+    asked = np.array(sorted(set(config.frequencies)))
+    if asked[-1] > high * (1 + 1e-9):
+        raise TimingInfeasible(
+            f"{asked[-1] / 1e6:.1f} MHz is beyond the design's reach: at "
+            f"{points.vdd[-1]:.2f} V the slowest layout runs at up to {high / 1e6:.1f} MHz",
+            float(asked[-1]),
+            high,
+        )
+    return asked
+
+
+def _select(
+    pool: Any,
+    graph: TimingGraph,
+    meshes: dict[int, Placement],
+    activity: Activity,
+    technology: Technology,
+    intervals: Sequence[int],
+    frequency: Floats,
+) -> dict[tuple[int, int, int], IntervalResult]:
+    """Vdd selection and power of every mesh, split and interval, in parallel."""
+    jobs = {}
+    for n, placement in meshes.items():
+        wires = placement.wires(technology)
+        for count in intervals:
+            levels = _levels(technology, count)
+            for index, ends in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+                pair = tuple(technology.library(vdd) for vdd in ends)
+                jobs[n, count, index] = pool.submit(
+                    evaluate_interval, graph, placement, wires, activity, pair, frequency
+                )
+    return {key: job.result() for key, job in jobs.items()}
+
+
+def _pack_intervals(
+    results: dict[tuple[int, int, int], IntervalResult],
+) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    for key, item in results.items():
+        name = "/".join(map(str, key))
+        arrays[f"{name}/order"] = item.plan.order
+        arrays[f"{name}/period"] = item.plan.period
+        arrays[f"{name}/vdd"] = np.array([item.plan.vdd_low, item.plan.vdd_high])
+        arrays[f"{name}/steps"] = np.array(item.steps, dtype=np.int64)
+        arrays[f"{name}/power"] = np.array([item.energy, item.leakage, item.area_at_low])
+    return arrays
+
+
+def _unpack_intervals(
+    arrays: dict[str, NDArray[Any]],
+) -> dict[tuple[int, int, int], IntervalResult]:
+    results = {}
+    for name in {key.rpartition("/")[0] for key in arrays}:
+        n, count, index = map(int, name.split("/"))
+        low, high = (float(vdd) for vdd in arrays[f"{name}/vdd"])
+        plan = VddPlan(low, high, arrays[f"{name}/order"], arrays[f"{name}/period"])
+        steps = tuple(int(step) for step in arrays[f"{name}/steps"])
+        energy, leakage, share = (tuple(row.tolist()) for row in arrays[f"{name}/power"])
+        results[n, count, index] = IntervalResult(plan, steps, energy, leakage, share)
+    return results
+

@@ -1,0 +1,78 @@
+"""A run folder whose finished stages are kept and read again.
+
+Every stage has a key: a hash of what it was made from. A stage file with the same key is the result;
+any other is made anew and written over. Files are whole or absent.
+"""
+
+import hashlib
+import json
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import voltile
+from voltile.core import StageMeter, VoltileError, write_atomically
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def stage_key(**inputs: Any) -> str:
+    """Return the hash of a stage's inputs, Voltile's own version among them."""
+    text = json.dumps({"voltile": voltile.__version__, **inputs}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Stages:
+    """The stage files of one run folder.
+
+    Raises
+    ------
+    VoltileError
+        When the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path, meter: StageMeter, say: Callable[[str], None]) -> None:
+        self.folder = folder / "stages"
+        self.meter = meter
+        self.say = say
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with write_atomically(self.folder / "probe"):
+                pass
+            (self.folder / "probe").unlink()
+        except OSError as error:
+            raise VoltileError(
+                f"output folder {folder} cannot be written: {error.strerror}"
+            ) from None
+
+    def run(self, name: str, key: str, make: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a stage: those kept under the same key, else what `make` gives."""
+        start = time.perf_counter()
+        kept = self._read(name, key)
+        if kept is not None:
+            self.meter.reuse(name, time.perf_counter() - start)
+            self.say(f"{name}: read again")
+            return kept
+        self.say(f"{name} ...")
+        with self.meter.stage(name):
+            arrays = dict(make())
+        with write_atomically(self.folder / f"{name}.npz") as temporary:
+            np.savez(temporary, _key=np.frombuffer(key.encode(), dtype=np.uint8), **arrays)
+        cost = self.meter.costs[name]
+        self.say(f"{name}: {cost.wall_s:.1f} s, peak {cost.peak_bytes / 1e6:.0f} MB")
+        return arrays
+
+    def _read(self, name: str, key: str) -> dict[str, NDArray[Any]] | None:
+        path = self.folder / f"{name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                if arrays["_key"].tobytes().decode() != key:
+                    return None
+                return {item: arrays[item] for item in arrays.files if item != "_key"}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None  # absent, or damaged: made anew

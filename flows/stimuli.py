@@ -1,0 +1,63 @@
+"""Operands for the built-in designs: dot products at all three precisions, back to back."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import Precision
+from voltile.floorplan import ClockNetwork, Netlist
+from voltile.hdl import DotProduct, grid_stimulus, schedule_dot_products
+from voltile.power import Stimulus, scheduled_stimulus
+
+# Length of each dot product: 3 x 3 filter taps over 3 channels.
+_LENGTH = 27
+
+
+# Cycles of reset before the first control word.
+_RESET = 2
+
+
+def dot_product_stimulus(
+    netlist: Netlist,
+    clocks: ClockNetwork,
+    rows: int,
+    cols: int,
+    cycles: int,
+    lanes: int,
+    seed: int,
+) -> Stimulus:
+    """Return Algorithm 3's control words for a `Grid` with uniformly random operands and biases.
+
+    Dot products of 27 terms with bias, in turn at full, mixed and half precision, for at least
+    `cycles` cycles; every lane has operands of its own.
+    """
+    jobs: list[DotProduct] = []
+    while sum(job.cycles for job in jobs) < cycles:
+        precision = list(Precision)[len(jobs) % len(Precision)]
+        jobs.append(DotProduct(_LENGTH, precision, bias=True, position=8))
+    plan = schedule_dot_products(jobs)
+    rng = np.random.default_rng(seed)
+
+    def words(streams: int, count: int, width: int) -> NDArray[np.int64]:
+        return rng.integers(0, 1 << width, (streams, lanes, count))
+
+    ports = grid_stimulus(
+        plan,
+        words(rows, sum(job.act_words for job in jobs), 8),
+        words(cols, sum(job.length for job in jobs), 8),
+        words(cols, len(jobs), 16),
+    )
+    values = {port: _after_reset(np.moveaxis(array, -1, 0)) for port, array in ports.items()}
+    length = len(next(iter(values.values())))
+    values["rst"] = (np.arange(length) < _RESET).astype(np.int64)
+    description = (
+        f"dot products of {_LENGTH} uniformly random operands with bias, in turn at full, mixed "
+        f"and half precision, {length} cycles on {lanes} lanes"
+    )
+    return scheduled_stimulus(
+        netlist, clocks, values, description, name="dot-product", warmup=_RESET + 4
+    )
+
+
+def _after_reset(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Hold the first value during the reset."""
+    return np.concatenate([np.repeat(array[:1], _RESET, axis=0), array])
