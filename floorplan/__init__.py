@@ -1,1 +1,63 @@
-"""floorplan"""
+"""From sources to a timed layout: synthesis, netlist, tiles, placement, timing, Vdd selection.
+
+Public names
+------------
+Sources, synthesize : logic synthesis for a clock period.
+Netlist, write_verilog, netlist_to_arrays, netlist_from_arrays : a mapped netlist as index arrays.
+Constraints, read_sdc : what the surroundings ask of a design.
+ClockNetwork, trace_clocks : which nets carry a clock.
+TimingGraph, build_timing_graph : the structure of setup timing.
+Timer, Timing, Wires : timing with a supply per instance.
+TileGrid, make_tile_grid : a core cut into N x N tiles.
+Placement, place, placement_to_arrays, placement_from_arrays : where cells stand in the tiles.
+VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
+opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
+"""
+
+from voltile.floorplan.clocks import ClockNetwork, trace_clocks
+from voltile.floorplan.constraints import Constraints, read_sdc
+from voltile.floorplan.netlist import (
+    Netlist,
+    netlist_from_arrays,
+    netlist_to_arrays,
+    write_verilog,
+)
+from voltile.floorplan.opensta import opensta_worst_slack
+from voltile.floorplan.placement import (
+    Placement,
+    place,
+    placement_from_arrays,
+    placement_to_arrays,
+)
+from voltile.floorplan.synth import Sources, synthesize
+from voltile.floorplan.tiles import TileGrid, make_tile_grid
+from voltile.floorplan.timing import Timer, Timing, Wires
+from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
+from voltile.floorplan.vdd_selection import VddPlan, select_vdd
+
+__all__ = [
+    "ClockNetwork",
+    "Constraints",
+    "Netlist",
+    "Placement",
+    "Sources",
+    "TileGrid",
+    "Timer",
+    "Timing",
+    "TimingGraph",
+    "VddPlan",
+    "Wires",
+    "build_timing_graph",
+    "make_tile_grid",
+    "netlist_from_arrays",
+    "netlist_to_arrays",
+    "opensta_worst_slack",
+    "place",
+    "placement_from_arrays",
+    "placement_to_arrays",
+    "read_sdc",
+    "select_vdd",
+    "synthesize",
+    "trace_clocks",
+    "write_verilog",
+]

@@ -25,6 +25,9 @@ Ints = NDArray[np.int64]
 _UNITS_PER_SITE = 10
 # Effort of coloquinte, from 1 to 9; 3 is its default.
 _EFFORT = 3
+# Cells are widened to this fill while they are placed, so that the free space spreads over the tiles;
+# left alone, the placer packs them to one side and leaves whole tiles empty.
+_SPREAD = 0.9
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,7 @@ def _run_coloquinte(problem: _Problem) -> tuple[Ints, Ints]:
     circuit.check()
     parameters = coloquinte.ColoquinteParameters(_EFFORT, problem.seed)
     with _silent():
+        circuit.expand_cells_to_density(_SPREAD, 0.0)
         circuit.place_global(parameters)
         circuit.place_detailed(parameters)
     return np.array(circuit.cell_x[:cells]), np.array(circuit.cell_y[:cells])

@@ -77,7 +77,7 @@ def plot_layout(result: "RunResult", path: Path) -> None:
         and np.isclose(item.interval, _width(result, count))
     )  # fmt: skip
     corners = _corners(placement, result.netlist, result.technology)
-    figure, axes = _figure(12, 6.4, 2)
+    figure, axes = _figure(12, 7, 2)
     # Neighbouring tiles get different colours: four of them, as on a map.
     column, row = np.arange(grid.tiles) % n, np.arange(grid.tiles) // n
     tones = np.array(["#4477AA", "#CCBB44", "#228833", "#AA3377"])[(column % 2) + 2 * (row % 2)]
@@ -115,7 +115,7 @@ def plot_layout(result: "RunResult", path: Path) -> None:
             Patch(color=_HIGH, label=f"VddH {high:.2f} V"),
             Patch(color=_LOW, label=f"VddL {low:.2f} V"),
         ],
-        loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False,
+        loc="upper right", framealpha=0.9,
     )  # fmt: skip
     _save(figure, path)
 

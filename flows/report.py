@@ -53,6 +53,7 @@ def assumptions(result: "RunResult") -> list[str]:
         "Cells driven from a tile at a lower supply are timed and leak as if driven at their own: "
         "this technology has no mixed-supply tables, so the leakage between tiles (dissertation "
         "Eq. 4.3) and the slower edges there are missing from the FINE-VH figures.",
-        "No poly-bias, no Vdd-MUX cells and no cost of changing an operating point.",
+        "Gates are sized before placement, against a wire load model, and not again after it; no "
+        "poly-bias, no Vdd-MUX cells and no cost of changing an operating point.",
         "Ideal-DVFS, Vdd-hopping and Vdd-dithering are of the layout that is not cut into tiles.",
     ]

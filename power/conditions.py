@@ -95,8 +95,9 @@ class PinProbabilities:
         """
         weights = self.of_alternatives(whens)
         total = weights.sum(axis=1, keepdims=True)
-        even = np.full_like(weights, 1 / max(len(whens), 1))
-        return np.divide(weights, total, out=even, where=total > 0)
+        even: Floats = np.full_like(weights, 1 / max(len(whens), 1))
+        np.divide(weights, total, out=even, where=total > 0)
+        return even
 
     def of_alternatives(self, whens: Sequence[str]) -> Floats:
         """Return the probability of each condition; an empty one holds where no other does."""

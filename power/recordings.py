@@ -231,11 +231,15 @@ def _choose_scope(
     best = max(
         found,
         key=lambda name: (
-            sum(len(places) for places in found[name][1].values()), bool(found[name][0]),
+            sum(len(places) for places in found[name][1].values()),
+            len(found[name][2]),
+            bool(found[name][0]),
             name.count("."),
         ),
-    )  # fmt: skip
-    clock, signals = found[best]
+    )
+    clock, signals, faults = found[best]
+    if faults:
+        raise VoltileError(faults[0])
     where = f"scope '{best}' of {target.path}"
     target.check_complete({p for places in signals.values() for p in places.values()}, where)
     if not clock:
@@ -245,14 +249,14 @@ def _choose_scope(
 
 def _match(
     target: _Target, variables: Sequence[VarDecl]
-) -> tuple[str, dict[str, dict[int, int]]]:
-    """Identifier of the clock in a scope, and of each signal: bit of its value -> place."""
+) -> tuple[str, dict[str, dict[int, int]], list[str]]:
+    """Identifier of the clock in a scope; of each signal: bit of its value -> place; and faults."""
     place_of = {port: place for place, port in enumerate(target.ports)}
     width: dict[str, int] = {}
     for port in target.ports:
         word, bit = split_bit(port)
         width[word] = max(width.get(word, 0), bit + 1)
-    clock, signals = "", dict[str, dict[int, int]]()
+    clock, signals, faults = "", dict[str, dict[int, int]](), list[str]()
     for variable in variables:
         name, index = variable.reference.removeprefix("\\"), variable.bit_index
         if name == target.clock or variable.ref_str == target.clock:
@@ -268,17 +272,18 @@ def _match(
             high, low = index or (variable.size - 1, 0)
             bits = list(range(low, high + 1)) if high >= low else list(range(low, high - 1, -1))
             if len(bits) != width[name]:
-                raise VoltileError(
+                faults.append(
                     f"signal '{variable.ref_str}' of {target.path} has {len(bits)} bits, port "
                     f"'{name}' of {target.netlist.name} {width[name]}"
                 )
+                continue
         places = {
             at: place_of[f"{name}[{bit}]"]
             for at, bit in enumerate(bits)
             if f"{name}[{bit}]" in place_of
         }
         signals.setdefault(variable.id_code, {}).update(places)
-    return clock, signals
+    return clock, signals, faults
 
 
 def _sample(

@@ -256,7 +256,8 @@ class _Counter:
 
     def net_toggles(self) -> Ints:
         """Toggles of each net so far."""
-        return self.totals[0].take(self.program.net_node)
+        toggles: Ints = self.totals[0].take(self.program.net_node)
+        return toggles
 
     def activity(self, cycles: int, stimulus: Stimulus) -> Activity:
         """Return rates over `cycles` counted cycles."""

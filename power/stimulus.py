@@ -52,6 +52,13 @@ class Stimulus:
     blocks: Callable[[], Iterator[Words]]
     warmup: int = 1
 
+    def __post_init__(self) -> None:
+        if self.cycles < 1 or self.lanes < 1:
+            raise ValueError(
+                f"a stimulus needs at least one cycle and one lane, not {self.cycles} and "
+                f"{self.lanes}"
+            )
+
     @property
     def words(self) -> int:
         """Words that hold the lanes."""
@@ -105,10 +112,10 @@ def random_stimulus(
         | (rate > 2 * np.minimum(chance, 1 - chance) + 1e-12)
     )  # fmt: skip
     if len(wrong):
-        port = int(wrong[0])
+        place = int(wrong[0])
         raise VoltileError(
-            f"input '{ports[port]}' cannot be high for {chance[port]:g} of the time and toggle "
-            f"{rate[port]:g} times a cycle: a probability lies between 0 and 1, a toggle rate "
+            f"input '{ports[place]}' cannot be high for {chance[place]:g} of the time and toggle "
+            f"{rate[place]:g} times a cycle: a probability lies between 0 and 1, a toggle rate "
             f"between 0 and twice the smaller of it and its complement"
         )
     fixed = held_levels(netlist, ports, held or {})
@@ -125,17 +132,17 @@ def random_stimulus(
         rng = np.random.default_rng(seed)
         value = _random_words(rng, start, words)
         for cycle in range(cycles):
-            for port, level in fixed.items():
-                value[port] = ALL_ONES * np.uint64(level)
+            for place, level in fixed.items():
+                value[place] = ALL_ONES * np.uint64(level)
             shown = value.copy()
-            for port, level in active.items():
-                shown[port] = ALL_ONES * np.uint64(level if cycle < reset_cycles else 1 - level)
+            for place, level in active.items():
+                shown[place] = ALL_ONES * np.uint64(level if cycle < reset_cycles else 1 - level)
             yield shown
             flip = value & _random_words(rng, fall, words)
             flip |= ~value & _random_words(rng, rise, words)
             value ^= flip
 
-    named = ", ".join(f"{ports[port]}={level}" for port, level in fixed.items())
+    named = ", ".join(f"{ports[place]}={level}" for place, level in fixed.items())
     return Stimulus(
         "random",
         f"random inputs, seed {seed}, probability {_text(probability)}, toggle rate "
