@@ -27,7 +27,7 @@ _UNITS_PER_SITE = 10
 _EFFORT = 3
 # Cells are widened to this fill while they are placed, so that the free space spreads over the tiles;
 # left alone, the placer packs them to one side and leaves whole tiles empty.
-_SPREAD = 0.9
+_SPREAD = 0.8
 
 
 @dataclass(frozen=True)
