@@ -84,10 +84,11 @@ def opensta_worst_slack(
     lines = [f"read_liberty {folder / f'v{number}.lib'}" for number in range(len(liberty))]
     lines += [f"read_verilog {folder / 'netlist.v'}", f"link_design {netlist.name}"]
     lines += [
+        # Before any number: bare numbers are in the first library's units.
+        "set_cmd_units -time ns -capacitance pF",
         f"create_clock -name clock -period {nanoseconds:.9f} "
         f"-waveform {{0 {nanoseconds * constraints.fall:.9f}}} "
         f"[get_ports {{{' '.join(clock_ports)}}}]",
-        "set_cmd_units -time ns -capacitance pF",
         "set_disable_inferred_clock_gating [get_cells *]",
     ]
     for name, new in port.items():

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.floorplan.timing_graph import TimingGraph
 from voltile.pdk import CellLibrary, Tables
+from voltile.pdk.tables import union_axes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -110,9 +111,10 @@ class Timing:
         path = []
         while True:
             into = graph.records_into(node)
-            if into.start == into.stop:
+            if into.start >= into.stop:
                 break
-            record = into.start + int(np.argmax(arrival[graph.source[into]] + self.delay[into]))
+            latest = int(np.argmax(arrival[graph.source[into]] + self.delay[into]))
+            record = into.start + latest * into.step
             path.append(record)
             node = int(graph.source[record])
         records = np.array(path, dtype=np.int64)
@@ -159,14 +161,15 @@ class Timer:
             np.stack([graph.delay_table, graph.slew_table], axis=1), axis=0, return_inverse=True
         )
         self._tables = _pack([library.tables for library in libraries], pairs)
+        # The clock network is ideal: checks are read at a clock slew of 0.
+        self._checks = _fold_checks([library.tables for library in libraries], graph.checks.table)
         netlist = graph.netlist
         sinks = netlist.sink_pins
         capacitance = np.stack([library.pin_capacitance.T for library in libraries])
         # shape (supplies, edges, sinks); sinks stand net by net
         self._sink_capacitance = capacitance[:, :, netlist.pin_library[sinks]]
         self._sink_cell = netlist.pin_cell[sinks]
-        self._driving_net = np.flatnonzero(netlist.fanout)
-        self._first_sink = netlist.net_first_sink[self._driving_net]
+        self._sink_net = netlist.pin_net[sinks]
         self._output_load = np.zeros(netlist.nets)
         ports = dict(zip(netlist.port_name, netlist.port_net, strict=True))
         for port, load in graph.constraints.load.items():
@@ -179,8 +182,8 @@ class Timer:
         if len(self._sink_capacitance) > 1:
             sink = np.choose(supply[self._sink_cell], self._sink_capacitance)
         load = np.repeat(self._output_load[:, None], 2, axis=1)
-        if len(self._first_sink):
-            load[self._driving_net] += np.add.reduceat(sink, self._first_sink, axis=1).T
+        for edge in (0, 1):
+            load[:, edge] += np.bincount(self._sink_net, sink[edge], minlength=nets)
         delay = wires.resistance[:, None] * (0.5 * wires.capacitance[:, None] + load)
         delay[self.graph.clocks.is_clock] = 0.0  # an ideal network
         return (load + wires.capacitance[:, None]).ravel(), delay.ravel()
@@ -207,47 +210,61 @@ class Timer:
         if len(arrival) == 2:
             arrival[1, graph.source_fall] = 0.0
         arrival = arrival[:, order]
-        segment = np.zeros((len(tables.slew_axes), graph.nodes), dtype=np.int64)
-        part = np.zeros(segment.shape, dtype=np.float32)
-        first_run = graph.nodes - len(graph.run_node)
-        tables.place_slew(slew[:first_run], segment[:, :first_run], part[:, :first_run])
+        segment, part = self._places
+        starts = graph.nodes - len(graph.end_node)
+        axes_at = self._axes_at_level
+        tables.place_slew(axes_at[0], slew[:starts], segment[:, :starts], part[:, :starts])
         flat_segment, flat_part = segment.reshape(-1), part.reshape(-1)
         from_axis = tables.slew_axis_of[row] * graph.nodes + self._source
         delay = np.zeros(len(graph.source))
-        columns, values = tables.columns, tables.values
+        columns, patches = tables.columns, tables.patches
         for level in range(len(graph.level_start) - 1):
             start, stop = int(graph.level_start[level]), int(graph.level_start[level + 1])
-            first, last = int(graph.level_run[level]), int(graph.level_run[level + 1])
             at = from_axis[start:stop]
-            index = base[start:stop] + flat_segment[at] * columns
+            corner = patches.take(base[start:stop] + flat_segment.take(at) * columns, axis=0)
             loads = load_part[start:stop]
-            low = values[index]
-            low += (values[index + 1] - low) * loads
-            index += columns
-            high = values[index]
-            high += (values[index + 1] - high) * loads
-            high -= low
-            high *= flat_part[at]
-            low += high
-            step = low.real
-            delay[start:stop] = step
-            runs = graph.run_start[first:last] - start
-            nodes = slice(first_run + first, first_run + last)
-            slew[nodes] = np.maximum.reduceat(low.imag, runs)
+            low = corner[:, 0] + corner[:, 1] * loads
+            low += (corner[:, 2] + corner[:, 3] * loads) * flat_part.take(at)
+            delay[start:stop] = low.real
             source = self._source[start:stop]
-            for latest in arrival:
-                latest[nodes] = np.maximum.reduceat(latest[source] + step, runs) + wire[nodes]
-            tables.place_slew(slew[nodes], segment[:, nodes], part[:, nodes])
+            latest = [row_of.take(source) + low.real for row_of in arrival]
+            for first, last, begin, end in self._groups[level]:
+                shape = (-1, last - first)
+                slew[first:last] = low.imag[begin:end].reshape(shape).max(axis=0)
+                for row_of, values in zip(arrival, latest, strict=True):
+                    row_of[first:last] = values[begin:end].reshape(shape).max(axis=0)
+            nodes = slice(starts + graph.level_end[level], starts + graph.level_end[level + 1])
+            arrival[:, nodes] += wire[nodes]
+            tables.place_slew(axes_at[level + 1], slew[nodes], segment[:, nodes], part[:, nodes])
         arrival, slew = arrival[:, self._position], slew[self._position]
         endpoints = self._endpoints(supply, arrival, slew)
         return Timing(graph, arrival, slew, load, delay, wire_delay, endpoints)
 
     @cached_property
+    def _places(self) -> tuple[Ints, NDArray[np.float32]]:
+        """Scratch, shape (slew axes, nodes): where the slew of each node falls on each axis."""
+        shape = (len(self._tables.slew_axes), self.graph.nodes)
+        return np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.float32)
+
+    @cached_property
+    def _axes_at_level(self) -> list[Ints]:
+        """Slew axes of the tables that the nodes of each level lead to, at any supply."""
+        graph, tables = self.graph, self._tables
+        levels = len(graph.level_start)
+        node_level = np.zeros(graph.nodes, dtype=np.int64)
+        node_level[graph.end_node] = np.repeat(np.arange(1, levels), np.diff(graph.level_end))
+        needed = np.zeros((levels, len(tables.slew_axes)), dtype=bool)
+        for number in range(len(self.libraries)):
+            axis = tables.slew_axis_of[number * tables.pairs + self._pair]
+            needed[node_level[graph.source], axis] = True
+        return [np.flatnonzero(row) for row in needed]
+
+    @cached_property
     def _order(self) -> Ints:
-        """Nodes in the order of computation: starts of paths first, then run by run."""
+        """Nodes in the order of computation: starts of paths, then `end_node`."""
         starts = np.ones(self.graph.nodes, dtype=bool)
-        starts[self.graph.run_node] = False
-        return np.concatenate([np.flatnonzero(starts), self.graph.run_node])
+        starts[self.graph.end_node] = False
+        return np.concatenate([np.flatnonzero(starts), self.graph.end_node])
 
     @cached_property
     def _position(self) -> Ints:
@@ -263,20 +280,46 @@ class Timer:
     def _place_loads(self, row: Ints, load: Floats) -> tuple[Ints, NDArray[np.float32]]:
         """Index of the first value of each record's load segment, and the position in it."""
         graph, tables = self.graph, self._tables
-        axis = tables.load_axis_of[row]
-        # Arcs that end in one node mostly share the load axis of their cell's output.
-        run_axis = axis[graph.run_start]
-        if np.array_equal(np.repeat(run_axis, self._run_length), axis):
-            segment, part = tables.place_load(run_axis, load[graph.run_node])
-            segment = np.repeat(segment, self._run_length)
-            part = np.repeat(part, self._run_length)
-        else:
-            segment, part = tables.place_load(axis, load[graph.target])
+        if self._ends_share_axis:
+            axis = tables.load_axis_of.take(row.take(self._first_record))
+            segment, part = tables.place_load(axis, load[graph.end_node])
+            end = graph.end_of_record
+            return row * tables.size + segment.take(end), part.take(end)
+        segment, part = tables.place_load(tables.load_axis_of[row], load[graph.target])
         return row * tables.size + segment, part
 
     @cached_property
-    def _run_length(self) -> Ints:
-        return np.diff(np.append(self.graph.run_start, len(self.graph.source)))
+    def _ends_share_axis(self) -> bool:
+        """Whether the arcs that end in one node all have the load axis of their cell's output."""
+        end, first = self.graph.end_of_record, self._first_record
+        axes = [
+            self._tables.load_axis_of[number * self._tables.pairs + self._pair]
+            for number in range(len(self.libraries))
+        ]
+        return all(np.array_equal(axis[first][end], axis) for axis in axes)
+
+    @cached_property
+    def _first_record(self) -> Ints:
+        """A record that ends in each of `end_node`."""
+        first = np.zeros(len(self.graph.end_node), dtype=np.int64)
+        first[self.graph.end_of_record] = np.arange(len(self.graph.source))
+        return first
+
+    @cached_property
+    def _groups(self) -> list[list[tuple[int, int, int, int]]]:
+        """Per level, its groups: nodes in `_order` first to last, records begin to end of level."""
+        graph = self.graph
+        starts = graph.nodes - len(graph.end_node)
+        ends, records = (graph.group_end + starts).tolist(), graph.group_start.tolist()
+        bounds, offset = graph.level_group.tolist(), graph.level_start.tolist()
+        return [
+            [
+                (ends[group], ends[group + 1],
+                 records[group] - offset[level], records[group + 1] - offset[level])
+                for group in range(bounds[level], bounds[level + 1])
+            ]
+            for level in range(len(bounds) - 1)
+        ]  # fmt: skip
 
     @cached_property
     def _uses_falling_edge(self) -> bool:
@@ -307,13 +350,7 @@ class Timer:
 
     def _endpoints(self, supply: Ints, arrival: Floats, slew: Floats) -> Endpoints:
         checks = self.graph.checks
-        setup = np.zeros(len(checks.node))
-        clock_slew = np.zeros(len(checks.node))  # the clock network is ideal
-        for number, library in enumerate(self.libraries):
-            mine = np.flatnonzero(supply[checks.cell] == number)
-            setup[mine] = library.tables.lookup(
-                checks.table[mine], clock_slew[mine], slew[checks.node[mine]]
-            )
+        setup = self._checks.lookup(supply[checks.cell], slew[checks.node])
         output, external = self._output_nodes
         node = np.concatenate([checks.node, output])
         margin = np.concatenate([setup, external])
@@ -334,17 +371,20 @@ class Timer:
 class _Packed:
     """Delay and slew tables of all supplies, row = supply * pairs + pair.
 
-    `values` is flat and complex: the real part is the delay, the imaginary part the output slew, so
-    that one gather and one interpolation serve both. Single precision, of 1e-7, halves the traffic;
+    `patches` holds, for each cell of the grid of table points, the four coefficients of
+    a + b * load + c * slew + d * load * slew, where load and slew run from 0 to 1 over the patch: one
+    gather serves all corners. They are complex, delay in the real and output slew in the imaginary
+    part, so that one interpolation serves both. Single precision, of 1e-7, halves the traffic;
     arrivals are summed in double.
     """
 
     pairs: int
     columns: int
     size: int
-    values: NDArray[np.complex64]
+    patches: NDArray[np.complex64]
     slew_axes: Floats
-    slew_steps: Floats
+    slew_scale: Floats
+    slew_offset: Floats
     slew_axis_of: Ints
     load_axes: Floats
     load_axis_of: Ints
@@ -361,30 +401,81 @@ class _Packed:
         part = (load - start) / (self.load_axes[axis, segment + 1] - start)
         return segment, part.astype(np.float32)
 
-    def place_slew(self, slew: Floats, segment: Ints, part: NDArray[np.float32]) -> None:
-        """Write the segment of each slew, and the position in it, for every slew axis."""
-        for number, axis in enumerate(self.slew_axes):
-            last = int(self.last_slew[number])
-            found = np.searchsorted(axis[1 : last + 1], slew, side="right")
+    def place_slew(
+        self, axes: Ints, slew: Floats, segment: Ints, part: NDArray[np.float32]
+    ) -> None:
+        """Write the segment of each slew, and the position in it, for some of the slew axes."""
+        for number in axes:
+            # A comparison with every point; a binary search of so short an axis mispredicts.
+            inner = self.slew_axes[number, 1 : self.last_slew[number] + 1, None]
+            found = np.add.reduce(slew >= inner, axis=0, dtype=np.int64)
             segment[number] = found
-            part[number] = (slew - axis[found]) * self.slew_steps[number, found]
+            part[number] = slew * self.slew_scale[number].take(found)
+            part[number] -= self.slew_offset[number].take(found)
+
+
+@dataclass(frozen=True)
+class _FoldedChecks:
+    """Tables of the checks over the slew of the data alone, shape (supplies, checks, points)."""
+
+    axis: Floats
+    value: Floats
+    last: Ints
+
+    def lookup(self, supply: Ints, slew: Floats) -> Floats:
+        """Return the setup time of each check [s]."""
+        check = np.arange(len(slew))
+        segment = np.zeros(len(slew), dtype=np.int64)
+        for point in range(1, self.axis.shape[2] - 1):
+            segment += slew >= self.axis[supply, check, point]
+        segment = np.minimum(segment, self.last[supply, check])
+        start, low = self.axis[supply, check, segment], self.value[supply, check, segment]
+        segment += 1
+        end, high = self.axis[supply, check, segment], self.value[supply, check, segment]
+        return low + (high - low) * (slew - start) / (end - start)
+
+
+def _fold_checks(libraries: Sequence[Tables], table: Ints) -> _FoldedChecks:
+    axes, values, last = [], [], []
+    for tables in libraries:
+        axis = tables.load_axis[table]
+        still = np.zeros((len(table), 1))
+        axes.append(axis)
+        values.append(tables.resample(table, still, axis)[:, 0])
+        last.append(tables.size[table, 1] - 2)
+    points = max(axis.shape[1] for axis in axes)
+
+    def fill(parts: list[Floats], beyond: float) -> Floats:
+        return np.stack(
+            [
+                np.pad(part, ((0, 0), (0, points - part.shape[1])), constant_values=beyond)
+                for part in parts
+            ]
+        )
+
+    return _FoldedChecks(fill(axes, np.inf), fill(values, 0.0), np.stack(last))
 
 
 def _pack(libraries: Sequence[Tables], pairs: Ints) -> _Packed:
     delay, slew = pairs.T
-    rows = max(tables.values.shape[1] for tables in libraries)
-    columns = max(tables.values.shape[2] for tables in libraries)
+    # The two tables of an arc may have axes of their own; on the union both stay what they are.
+    slew_axis_in = [union_axes(item.slew_axis[delay], item.slew_axis[slew]) for item in libraries]
+    load_axis_in = [union_axes(item.load_axis[delay], item.load_axis[slew]) for item in libraries]
+    rows = max(axis.shape[1] for axis in slew_axis_in)
+    columns = max(axis.shape[1] for axis in load_axis_in)
     shape = (len(libraries), len(pairs))
     values = np.zeros((*shape, rows, columns), dtype=np.complex128)
     slew_axis = np.full((*shape, rows), np.inf)
     load_axis = np.full((*shape, columns), np.inf)
-    for number, tables in enumerate(libraries):
-        own_rows, own_columns = tables.values.shape[1:]
-        values[number, :, :own_rows, :own_columns].real = tables.values[delay]
-        slews = tables.resample(slew, tables.slew_axis[delay], tables.load_axis[delay])
-        values[number, :, :own_rows, :own_columns].imag = slews
-        slew_axis[number, :, :own_rows] = tables.slew_axis[delay]
-        load_axis[number, :, :own_columns] = tables.load_axis[delay]
+    for number, (tables, slews, loads) in enumerate(
+        zip(libraries, slew_axis_in, load_axis_in, strict=True)
+    ):
+        own_rows, own_columns = slews.shape[1], loads.shape[1]
+        block = values[number, :, :own_rows, :own_columns]
+        block.real = tables.resample(delay, slews, loads)
+        block.imag = tables.resample(slew, slews, loads)
+        slew_axis[number, :, :own_rows] = slews
+        load_axis[number, :, :own_columns] = loads
     slew_axes, slew_axis_of = np.unique(
         slew_axis.reshape(-1, rows), axis=0, return_inverse=True
     )
@@ -395,9 +486,9 @@ def _pack(libraries: Sequence[Tables], pairs: Ints) -> _Packed:
         len(pairs),
         columns,
         rows * columns,
-        values.reshape(-1).astype(np.complex64),
+        _patches(values),
         slew_axes,
-        _inverse_steps(slew_axes),
+        *_slopes(slew_axes),
         slew_axis_of,
         load_axes,
         load_axis_of,
@@ -406,8 +497,21 @@ def _pack(libraries: Sequence[Tables], pairs: Ints) -> _Packed:
     )
 
 
-def _inverse_steps(axes: Floats) -> Floats:
-    """One over the width of each segment; 0 beyond the end of a short axis."""
+def _slopes(axes: Floats) -> tuple[Floats, Floats]:
+    """Scale and offset that give the position in each segment; 0 beyond the end of an axis."""
     with np.errstate(invalid="ignore"):
         widths = np.diff(axes, axis=1)
-    return np.divide(1.0, widths, out=np.zeros_like(widths), where=np.isfinite(widths))
+    inside = np.isfinite(widths)
+    scale = np.divide(1.0, widths, out=np.zeros_like(widths), where=inside)
+    return scale, np.where(inside, axes[:, :-1], 0.0) * scale
+
+
+def _patches(values: NDArray[np.complex128]) -> NDArray[np.complex64]:
+    """Coefficients of every patch, shape (all table points, 4); a patch starts at its low corner."""
+    corner = np.zeros((*values.shape, 4), dtype=np.complex64)
+    inner = corner[..., :-1, :-1, :]
+    low, right = values[..., :-1, :-1], values[..., :-1, 1:]
+    up, far = values[..., 1:, :-1], values[..., 1:, 1:]
+    inner[..., 0], inner[..., 1], inner[..., 2] = low, right - low, up - low
+    inner[..., 3] = far - right - up + low
+    return corner.reshape(-1, 4)

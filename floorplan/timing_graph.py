@@ -1,8 +1,9 @@
 """The structure of setup timing: what depends on what, in which order. No numbers yet.
 
 A node is a net with an edge: node 2 * net rises, node 2 * net + 1 falls. A record is one timing arc
-of one instance for one input edge and one output edge; records are sorted by the level of the node
-they end in, so that a level is one slice and a node one run of it.
+of one instance for one input edge and one output edge. Records stand level by level of the node they
+end in; within a level, nodes with equally many records form a group, a matrix with one column per
+node, so that the latest arrival at each is a maximum over rows.
 """
 
 from dataclasses import dataclass
@@ -48,12 +49,13 @@ class TimingGraph:
     Attributes
     ----------
     source, target, cell, delay_table, slew_table : ndarray of int, shape (records,)
-        Nodes, instance, and tables in the library; sorted by level, then by target.
-    level_start : ndarray of int, shape (levels + 1,)
-        Records of level k are level_start[k] : level_start[k + 1].
-    run_start : ndarray of int, shape (runs,)
-        First record of each target node; `run_node` is that node, and `level_run` the first run
-        of each level.
+        Nodes, instance, and tables in the library.
+    end_node : ndarray of int, shape (ends,)
+        Nodes in which records end, in the order of their columns.
+    level_start, level_end, level_group : ndarray of int, shape (levels + 1,)
+        First record, first entry of `end_node`, and first group of each level.
+    group_start, group_end : ndarray of int, shape (groups + 1,)
+        First record and first entry of `end_node` of each group.
     source_rise, source_fall : ndarray of int
         Nodes where data is launched by the rising and by the falling edge of a clock port: clock
         nets; and, in `source_rise`, input ports.
@@ -67,10 +69,12 @@ class TimingGraph:
     cell: Ints
     delay_table: Ints
     slew_table: Ints
+    end_node: Ints
     level_start: Ints
-    run_start: Ints
-    run_node: Ints
-    level_run: Ints
+    level_end: Ints
+    level_group: Ints
+    group_start: Ints
+    group_end: Ints
     source_rise: Ints
     source_fall: Ints
     checks: Checks
@@ -81,19 +85,27 @@ class TimingGraph:
         return 2 * self.netlist.nets
 
     @cached_property
-    def run_of_node(self) -> Ints:
-        """Run that ends in each node, -1 where none does."""
-        runs = np.full(self.nodes, -1)
-        runs[self.run_node] = np.arange(len(self.run_node))
-        return runs
+    def end_of_record(self) -> Ints:
+        """Entry of `end_node` in which each record ends."""
+        place = np.empty(self.nodes, dtype=np.int64)
+        place[self.end_node] = np.arange(len(self.end_node))
+        return place[self.target]
+
+    @cached_property
+    def _place_of_node(self) -> Ints:
+        place = np.full(self.nodes, -1)
+        place[self.end_node] = np.arange(len(self.end_node))
+        return place
 
     def records_into(self, node: int) -> slice:
         """Records that end in a node; empty for a start node."""
-        run = int(self.run_of_node[node])
-        if run < 0:
-            return slice(0, 0)
-        ends = self.run_start[run + 1] if run + 1 < len(self.run_start) else len(self.source)
-        return slice(int(self.run_start[run]), int(ends))
+        place = int(self._place_of_node[node])
+        if place < 0:
+            return slice(0, 0, 1)
+        group = int(np.searchsorted(self.group_end, place, side="right")) - 1
+        first, last = int(self.group_end[group]), int(self.group_end[group + 1])
+        start, stop = int(self.group_start[group]), int(self.group_start[group + 1])
+        return slice(start + place - first, stop, last - first)
 
 
 def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGraph:
@@ -109,13 +121,16 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
     records = _combinational_records(netlist, clocks, constants)
     source, target, cell, delay_table, slew_table = records
     level = _levels(netlist, source >> 1, target >> 1, cell)
-    order = np.lexsort((target, level[target >> 1]))
+    order, rank, count = _group(target, level[target >> 1])
     source, target, cell, delay_table, slew_table = (array[order] for array in records)
-    run_start = np.flatnonzero(np.diff(target, prepend=-1))
-    run_level = level[target[run_start] >> 1]
-    levels = int(run_level.max(initial=0))
-    level_run = np.searchsorted(run_level, np.arange(1, levels + 2))
-    level_start = np.append(run_start, len(source))[level_run]
+    end_node = target[rank == 0]
+    end_level, end_count = level[end_node >> 1], count[rank == 0]
+    new_group = (np.diff(end_level, prepend=0) > 0) | (np.diff(end_count, prepend=0) != 0)
+    group_end = np.append(np.flatnonzero(new_group), len(end_node))
+    group_start = np.append(0, np.cumsum(end_count))[group_end]
+    levels = np.arange(1, int(end_level.max(initial=0)) + 2)
+    level_end = np.searchsorted(end_level, levels)
+    level_group = np.searchsorted(group_end, level_end)
     clock_net = np.flatnonzero(clocks.is_clock & (constants < 0))
     rising = 2 * clock_net + clocks.net_phase[clock_net]
     ports = _launching_ports(netlist, constraints, clocks, constants)
@@ -128,14 +143,34 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
         cell,
         delay_table,
         slew_table,
-        level_start,
-        run_start,
-        target[run_start],
-        level_run,
+        end_node,
+        level_start=group_start[level_group],
+        level_end=level_end,
+        level_group=level_group,
+        group_start=group_start,
+        group_end=group_end,
         source_rise=np.concatenate([rising, 2 * ports, 2 * ports + 1]),
         source_fall=rising ^ 1,
         checks=_register_checks(netlist, clocks, constants),
     )
+
+
+def _group(target: Ints, level: Ints) -> tuple[Ints, Ints, Ints]:
+    """Order the records as `TimingGraph` keeps them.
+
+    Returns
+    -------
+    order, rank, count : ndarray of int, shape (records,)
+        The order; and, in it, the number of each record among those of its node, and how many
+        records its node has.
+    """
+    nodes, place, counts = np.unique(target, return_inverse=True, return_counts=True)
+    by_node = np.argsort(place, kind="stable")
+    rank = np.empty(len(target), dtype=np.int64)
+    rank[by_node] = np.arange(len(target)) - np.repeat(np.cumsum(counts) - counts, counts)
+    count = counts[place]
+    order = np.lexsort((target, rank, count, level))
+    return order, rank[order], count[order]
 
 
 def _launching_ports(

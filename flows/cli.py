@@ -72,18 +72,18 @@ def run_command(
     top: Annotated[str, typer.Option(help="Top module.")] = "",
     tech: Annotated[str, typer.Option(help="Built-in technology, or a manifest.")] = "sky130hd",
     tiles: Annotated[
-        list[int] | None, typer.Option(help="N of an N x N mesh; repeat for several. [3 5 7]")
+        list[int] | None, typer.Option(help="N of the N x N meshes. [3 5 7]")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. [runs/TOP]")] = None,
     period: Annotated[float, typer.Option(help="Clock period for synthesis [ns].")] = 5.0,
     utilisation: Annotated[float, typer.Option(help="Share of the rows that cells fill.")] = 0.7,
     intervals: Annotated[
         list[int] | None,
-        typer.Option(help="Into how many Vdd intervals to split the range; repeat. [2 4]"),
+        typer.Option(help="Into how many Vdd intervals to split the range. [2 4]"),
     ] = None,
     points: Annotated[int, typer.Option(help="Number of frequencies to compare.")] = 17,
     frequency: Annotated[
-        list[float] | None, typer.Option(help="Compare at these instead [MHz]; repeat.")
+        list[float] | None, typer.Option(help="Compare at these instead [MHz].")
     ] = None,
     activity: Annotated[
         str,
@@ -91,8 +91,12 @@ def run_command(
                      "built-in grid, else random."),
     ] = "auto",
     sdc: Annotated[Path | None, typer.Option(help="Timing constraints.")] = None,
-    include: Annotated[list[Path] | None, typer.Option("-I", help="Include folder.")] = None,
-    define: Annotated[list[str] | None, typer.Option("-D", help="Macro, NAME or NAME=X.")] = None,
+    include: Annotated[
+        list[Path] | None, typer.Option("--include", "-I", help="Include folder; repeat.")
+    ] = None,
+    define: Annotated[
+        list[str] | None, typer.Option("--define", "-D", help="Macro, NAME or NAME=X; repeat.")
+    ] = None,
     rows: Annotated[int, typer.Option(help="Rows of the built-in grid.")] = 4,
     cols: Annotated[int, typer.Option(help="Columns of the built-in grid.")] = 4,
     cycles: Annotated[int, typer.Option(help="Cycles of each random stream.")] = 256,
@@ -109,7 +113,7 @@ def run_command(
 
     `voltile run` : the built-in 4 x 4 grid of scalable-precision MACs
 
-    `voltile run cpu.sv alu.sv --top cpu --tiles 5 --tiles 7 --activity trace.vcd`
+    `voltile run cpu.sv alu.sv --top cpu --tiles 5 7 --activity trace.vcd`
     """
     from voltile.flows.outputs import write_outputs
     from voltile.flows.run_job import RunConfig, run
@@ -147,10 +151,37 @@ def run_command(
     typer.echo(f"report: {report}")
 
 
+# Options that take one or more numbers.
+_SEVERAL = ("--tiles", "--intervals", "--frequency")
+
+
 def main() -> None:
     """Run the command line; input faults are one line on standard error and exit code 2."""
     try:
-        app()
+        app(_repeat_options(sys.argv[1:]))
     except VoltileError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _repeat_options(arguments: list[str]) -> list[str]:
+    """Write "--tiles 3 5" as "--tiles 3 --tiles 5", which is what the parser knows."""
+    result: list[str] = []
+    option = ""
+    for word in arguments:
+        if option and result[-1] != option and _is_number(word):
+            result.append(option)
+        elif word.startswith("-"):
+            option = word if word in _SEVERAL else ""
+        elif result and result[-1] != option:
+            option = ""
+        result.append(word)
+    return result
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

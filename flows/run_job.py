@@ -149,7 +149,7 @@ class RunResult:
 
     config: RunConfig
     technology: Technology
-    netlist: Netlist
+    graph: TimingGraph
     activity: Activity
     frequency: Floats
     placements: dict[int, Placement]
@@ -158,6 +158,11 @@ class RunResult:
     tile_vdd: dict[tuple[int, int], Floats]
     meter: StageMeter
     record: RunRecord = field(repr=False)
+
+    @property
+    def netlist(self) -> Netlist:
+        """The mapped netlist."""
+        return self.graph.netlist
 
     @cached_property
     def savings(self) -> list[dict[str, float]]:
@@ -320,7 +325,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     return RunResult(
         config=replace(config, top=netlist.name),
         technology=technology,
-        netlist=netlist,
+        graph=graph,
         activity=activity,
         frequency=frequency,
         placements=placements,

@@ -1,0 +1,21 @@
+"""Runs that the benchmarks share, kept in `runs/bench`: synthesised and placed at 7 x 7 tiles."""
+
+import sys
+from pathlib import Path
+
+from designs import DESIGNS
+
+from voltile.flows import RunConfig, RunResult, run
+
+FOLDER = Path(__file__).resolve().parent.parent / "runs" / "bench"
+GRIDS = {"mac": (1, 1), "grid-2x2": (2, 2), "grid-4x4": (4, 4)}
+
+
+def prepared(name: str, tiles: tuple[int, ...] = (7,)) -> RunResult:
+    """Return the finished run of a design: one of `GRIDS`, or of `designs.DESIGNS`."""
+    if name in GRIDS:
+        config = RunConfig(grid=GRIDS[name], tiles=tiles)
+    else:
+        sources = DESIGNS[name]()
+        config = RunConfig(files=tuple(sources.files), top=sources.top, tiles=tiles)
+    return run(config, FOLDER / name, lambda line: print(f"{name}: {line}", file=sys.stderr))

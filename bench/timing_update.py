@@ -1,0 +1,58 @@
+"""Full timing update against OpenSTA: the same netlists, loads and wires, in the same run.
+
+    python bench/timing_update.py [DESIGN ...]
+
+Ours: loads, delays, arrivals and every endpoint's slack. OpenSTA: `find_timing -full_update` and the
+worst slack. Medians of 20, and the mean of 10.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from prepared import prepared
+
+from voltile.floorplan import Timer, opensta_worst_slack
+
+DESIGNS = ("mac", "picorv32", "grid-4x4", "cv32e40p")
+
+
+def main(names: list[str]) -> None:
+    """Print a table of the designs."""
+    print("| design | cells | records | ours [ms] | OpenSTA [ms] | ratio | slack apart [ps] |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name in names:
+        print(measure(name), flush=True)
+
+
+def measure(name: str) -> str:
+    """Return the table row of one design."""
+    result = prepared(name)
+    technology, graph = result.technology, result.graph
+    vdd = technology.nominal_vdd
+    wires = result.placements[7].wires(technology)
+    timer = Timer(graph, [technology.library(vdd)])
+    supply = np.zeros(graph.netlist.cells, dtype=np.int64)
+    times = []
+    for _ in range(21):
+        start = time.perf_counter()
+        timing = timer.analyze(supply, wires)
+        times.append(time.perf_counter() - start)
+    ours = float(np.median(times[1:]))
+    period = timing.min_period
+    with tempfile.TemporaryDirectory() as folder:
+        theirs = opensta_worst_slack(
+            graph, [technology.liberty[vdd]], supply, wires, timing.wire_delay, period,
+            Path(folder), updates=10,
+        )  # fmt: skip
+    apart = abs(timing.worst_slack(period) - theirs.worst_slack) * 1e12
+    return (
+        f"| {name} | {graph.netlist.cells} | {len(graph.source)} | {ours * 1e3:.2f} | "
+        f"{theirs.update_s * 1e3:.1f} | {theirs.update_s / ours:.1f} | {apart:.4f} |"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(DESIGNS))

@@ -1,0 +1,37 @@
+"""Vdd selection for the whole frequency curve: every interval of both widths, in one process.
+
+    python bench/vdd_selection.py [DESIGN] [N]
+"""
+
+import sys
+import time
+
+import numpy as np
+from prepared import prepared
+
+from voltile.floorplan import Timer, select_vdd
+
+
+def main(name: str = "cv32e40p", n: int = 7) -> None:
+    """Print the time per interval and in total."""
+    result = prepared(name, (n,))
+    technology, graph, placement = result.technology, result.graph, result.placements[n]
+    wires = placement.wires(technology)
+    span = technology.vdds[0], technology.vdds[-1]
+    total = 0.0
+    for count in (2, 4):
+        levels = np.round(np.linspace(*span, count + 1), 6).tolist()
+        for low, high in zip(levels[:-1], levels[1:], strict=True):
+            libraries = [technology.library(low), technology.library(high)]
+            start = time.perf_counter()
+            plan = select_vdd(Timer(graph, libraries), placement, wires)
+            met = [plan.raised(f) for f in result.frequency if f <= plan.reach]
+            seconds = time.perf_counter() - start
+            total += seconds
+            print(f"{low:.2f}-{high:.2f} V: {seconds:.2f} s, {len(plan.order) + 1} timing updates, "
+                  f"{len(met)} of {len(result.frequency)} frequencies within reach")  # fmt: skip
+    print(f"{name}, {n} x {n} tiles, {graph.netlist.cells} cells: {total:.2f} s in total")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2], *map(int, sys.argv[2:3]))

@@ -1,0 +1,27 @@
+"""Length of the placed nets over their fan-out, in row heights: where the wire load model comes from.
+
+    python bench/wire_load.py [DESIGN]
+"""
+
+import sys
+
+import numpy as np
+from prepared import prepared
+
+
+def main(name: str = "cv32e40p") -> None:
+    """Print mean length per fan-out, and the mean per sink over all nets."""
+    result = prepared(name)
+    length = result.placements[1].net_length / result.technology.site_height
+    fanout = result.netlist.fanout
+    placed = length > 0
+    for sinks in range(1, 25):
+        mine = placed & (fanout == sinks)
+        if mine.sum() > 20:
+            print(f"{sinks:2d} sinks: {mine.sum():6d} nets, {length[mine].mean():7.1f} rows, "
+                  f"{length[mine].mean() / sinks:5.1f} per sink")  # fmt: skip
+    print(f"all: {length[placed].sum() / np.sum(fanout[placed]):.2f} row heights per sink")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
