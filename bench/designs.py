@@ -1,6 +1,6 @@
 """Benchmark designs that nobody here wrote: two RISC-V cores, from packages on PyPI.
 
-    voltile run $(python bench/designs.py cv32e40p) --top cv32e40p_core
+voltile run $(python bench/designs.py cv32e40p) --top cv32e40p_core
 """
 
 import argparse
@@ -48,9 +48,7 @@ def picorv32() -> Sources:
     SynthesisError
         When the package is not installed.
     """
-    return Sources(
-        [_package("pythondata-cpu-picorv32") / "verilog" / "picorv32.v"], top="picorv32"
-    )
+    return Sources([_package("pythondata-cpu-picorv32") / "verilog" / "picorv32.v"], top="picorv32")
 
 
 DESIGNS: dict[str, Callable[[], Sources]] = {"cv32e40p": cv32e40p, "picorv32": picorv32}

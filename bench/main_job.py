@@ -29,9 +29,7 @@ def main(name: str = "cv32e40p") -> None:
     out.mkdir(parents=True)
     record_trace(name, 1000, out / "trace.vcd")
     sources = DESIGNS[name]()
-    config = RunConfig(
-        files=tuple(sources.files), top=sources.top, activity=str(out / "trace.vcd")
-    )
+    config = RunConfig(files=tuple(sources.files), top=sources.top, activity=str(out / "trace.vcd"))
     result = run(config, out, lambda line: print(line, file=sys.stderr))
     with result.meter.stage("report"):
         write_outputs(result, out)

@@ -386,7 +386,8 @@ def _memory_image(core: Core) -> str:
 
 def _testbench(core: Core, top: str, cycles: int) -> str:
     declarations = [
-        f"  reg [{width - 1}:0] {name} = {width}'d{value};" if width > 1
+        f"  reg [{width - 1}:0] {name} = {width}'d{value};"
+        if width > 1
         else f"  reg {name} = {value};"
         for name, (width, value) in core.inputs.items()
     ] + [f"  wire [{width - 1}:0] {name};" for name, width in core.outputs.items()]

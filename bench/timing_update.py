@@ -2,8 +2,8 @@
 
     python bench/timing_update.py [DESIGN ...]
 
-Ours: loads, delays, arrivals and every endpoint's slack. OpenSTA: `find_timing -full_update` and the
-worst slack. Medians of 20, and the mean of 10.
+Ours: loads, delays, arrivals and the slack of every endpoint; median of 20. OpenSTA:
+`find_timing -full_update` and the worst slack; mean of 10.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Vdd selection for the whole frequency curve: every interval of both widths, in one process.
 
-    python bench/vdd_selection.py [DESIGN] [N]
+python bench/vdd_selection.py [DESIGN] [N]
 """
 
 import sys

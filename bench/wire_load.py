@@ -1,6 +1,6 @@
-"""Length of the placed nets over their fan-out, in row heights: where the wire load model comes from.
+"""Length of the placed nets over their fan-out, in row heights: source of the wire load model.
 
-    python bench/wire_load.py [DESIGN]
+python bench/wire_load.py [DESIGN]
 """
 
 import sys

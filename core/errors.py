@@ -1,4 +1,4 @@
-"""Input faults. Each carries one message that names the object, what is wrong and, if known, the fix.
+"""Input faults. The message names the object, what is wrong with it and, where known, the fix.
 
 The command line prints the message and exits with code 2; anything else is a defect of Voltile.
 """
@@ -35,7 +35,7 @@ class SynthesisError(VoltileError):
 
 
 class NetlistError(VoltileError):
-    """A netlist with an unmapped cell, an undriven or doubly driven net, or a combinational loop."""
+    """A netlist with an unmapped cell, a net without one driver, or a combinational loop."""
 
 
 class PlacementInfeasible(VoltileError):

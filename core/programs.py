@@ -39,15 +39,18 @@ def run_program(
         When the program is missing, ends with an error, or runs longer than `timeout` [s].
     """
     command = [find_program(str(arguments[0])), *map(str, arguments[1:])]
-    try:
-        done = subprocess.run(
-            command, cwd=cwd, timeout=timeout, check=False, text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise ProgramError(f"'{arguments[0]}' did not end within {timeout:.0f} s") from None
-    log.write_text(done.stdout)
-    if done.returncode:
-        tail = " | ".join(done.stdout.strip().splitlines()[-3:])
-        raise ProgramError(f"'{arguments[0]}' ended with {done.returncode}: {tail} (log: {log})")
-    return done.stdout
+    with log.open("wb") as stream:
+        try:
+            code = subprocess.run(
+                command, cwd=cwd, timeout=timeout, check=False,
+                stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise ProgramError(
+                f"'{arguments[0]}' did not end within {timeout:.0f} s (log: {log})"
+            ) from None
+    text = log.read_text(errors="replace")
+    if code:
+        tail = " | ".join(text.strip().splitlines()[-3:])
+        raise ProgramError(f"'{arguments[0]}' ended with {code}: {tail} (log: {log})")
+    return text

@@ -51,9 +51,7 @@ class StageMeter:
         finally:
             done.set()
             sampler.join()
-            self.costs[name] = StageCost(
-                time.perf_counter() - start, max(peak[0], _tree_memory())
-            )
+            self.costs[name] = StageCost(time.perf_counter() - start, max(peak[0], _tree_memory()))
 
     def reuse(self, name: str, wall_s: float) -> None:
         """Note that a finished result of an earlier run was read instead, in `wall_s` seconds."""

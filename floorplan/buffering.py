@@ -36,15 +36,15 @@ def buffer_high_fanout(netlist: Netlist, technology: Technology, limit: int) -> 
         groups = np.array_split(sinks, -(-len(sinks) // limit))
         new = []
         for group in groups:
-            new.append(_add_buffer(netlist, int(net), buffer_pins, cell_names, net_names, len(pins)))
+            new.append(
+                _add_buffer(netlist, int(net), buffer_pins, cell_names, net_names, len(pins))
+            )
             pin_net[group] = buffer_pins[new[-1]][output_at] = netlist.nets + len(net_names) - 1
         while len(new) > limit:
             parts = np.array_split(np.array(new), -(-len(new) // limit))
             new = []
             for part in parts:
-                root = _add_buffer(
-                    netlist, int(net), buffer_pins, cell_names, net_names, len(pins)
-                )
+                root = _add_buffer(netlist, int(net), buffer_pins, cell_names, net_names, len(pins))
                 output = buffer_pins[root][output_at] = netlist.nets + len(net_names) - 1
                 for child in part:
                     buffer_pins[int(child)][input_at] = output

@@ -102,7 +102,7 @@ def trace_clocks(netlist: Netlist, ports: Iterable[str] = ()) -> ClockNetwork:
 def _clock_cells(
     netlist: Netlist, is_clock_pin: NDArray[np.bool_]
 ) -> dict[int, list[tuple[int, int]]]:
-    """Input pin -> (output pin, inverts) of cells that a clock passes: one input, or clock gates."""
+    """Input pin -> (output pin, inverts) of cells that a clock passes: one input, or a gate."""
     library = netlist.library
     inputs = np.bincount(
         library.pin_cell[library.pin_direction == Direction.INPUT],
@@ -112,9 +112,7 @@ def _clock_cells(
         cell for cell, item in library.sequential.items() if item.kind == SequentialKind.CLOCK_GATE
     }
     simple = {
-        cell
-        for cell in np.flatnonzero(inputs == 1)
-        if cell not in library.sequential
+        cell for cell in np.flatnonzero(inputs == 1).tolist() if cell not in library.sequential
     }
     result: dict[int, list[tuple[int, int]]] = {}
     for cell in np.flatnonzero(np.isin(netlist.cell_type, list(simple | gates))):

@@ -72,9 +72,7 @@ def enabled_arcs(
             start = int(netlist.first_pin[cell])
             levels = _held(netlist, constants, start, inputs)
             bit = inputs.index(wanted)
-            at_low, at_high = (
-                _restrict(table, {**levels, bit: level}) for level in (0, 1)
-            )
+            at_low, at_high = (_restrict(table, {**levels, bit: level}) for level in (0, 1))
             before, after = (at_low, at_high) if in_edge[row] == 0 else (at_high, at_low)
             moves = ~before & after if out_edge[row] == 0 else before & ~after
             enabled[row] = bool(moves.any())
@@ -102,9 +100,7 @@ def _output_functions(
 def _held(netlist: Netlist, value: Ints, start: int, inputs: tuple[int, ...]) -> dict[int, int]:
     """Bit position -> level, for the inputs whose net is constant."""
     nets = [int(netlist.pin_net[start + pin]) for pin in inputs]
-    return {
-        bit: int(value[net]) for bit, net in enumerate(nets) if net != OPEN and value[net] >= 0
-    }
+    return {bit: int(value[net]) for bit, net in enumerate(nets) if net != OPEN and value[net] >= 0}
 
 
 def _restrict(table: NDArray[np.bool_], levels: Mapping[int, int]) -> NDArray[np.bool_]:

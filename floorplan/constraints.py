@@ -192,9 +192,7 @@ class _Reader:
         )
 
 
-def _split(
-    words: list[str], reader: _Reader
-) -> tuple[str, dict[str, list[str]], list[list[str]]]:
+def _split(words: list[str], reader: _Reader) -> tuple[str, dict[str, list[str]], list[list[str]]]:
     """Split a statement into its command, its options, and its other arguments."""
     command, options, arguments = words[0], {}, []
     at = 1

@@ -81,7 +81,7 @@ class Netlist:
     @cached_property
     def pin_is_output(self) -> NDArray[np.bool_]:
         """Whether each pin drives its net."""
-        return self.library.pin_direction[self.pin_library] == Direction.OUTPUT
+        return np.equal(self.library.pin_direction[self.pin_library], Direction.OUTPUT)
 
     @cached_property
     def net_driver(self) -> Ints:

@@ -1,7 +1,7 @@
 """The same netlist, loads and supplies in OpenSTA: an outside check of our timing.
 
-OpenSTA has no supply per instance. One copy of the Liberty file per supply, its cells renamed with a
-suffix, stands in for it: each instance is written with the suffix of its supply. Wires become
+OpenSTA has no supply per instance. One copy of the Liberty file per supply, its cells renamed with
+a suffix, stands in for it: each instance is written with the suffix of its supply. Wires become
 annotated loads and, where they have resistance, annotated interconnect delays.
 """
 
@@ -86,9 +86,11 @@ def opensta_worst_slack(
     lines += [
         # Before any number: bare numbers are in the first library's units.
         "set_cmd_units -time ns -capacitance pF",
-        f"create_clock -name clock -period {nanoseconds:.9f} "
-        f"-waveform {{0 {nanoseconds * constraints.fall:.9f}}} "
-        f"[get_ports {{{' '.join(clock_ports)}}}]",
+        (
+            f"create_clock -name clock -period {nanoseconds:.9f} "
+            f"-waveform {{0 {nanoseconds * constraints.fall:.9f}}} "
+            f"[get_ports {{{' '.join(clock_ports)}}}]"
+        ),
         "set_disable_inferred_clock_gating [get_cells *]",
     ]
     for name, new in port.items():
@@ -124,7 +126,7 @@ def opensta_worst_slack(
         "  find_timing -full_update",
         "  worst_slack -max",
         "}",
-        f"puts \"update time [expr ([clock microseconds] - $start) / {updates}]\"",
+        f'puts "update time [expr ([clock microseconds] - $start) / {updates}]"',
     ]
     (folder / "time.tcl").write_text("\n".join(lines) + "\n")
     log = run_program(["sta", "-no_splash", "-exit", folder / "time.tcl"], folder / "time.log")

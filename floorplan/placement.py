@@ -20,13 +20,13 @@ from voltile.pdk import Technology
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# The placer's unit, as a part of a site. coloquinte's legaliser keeps width times displacement in 32
-# bits; on a nanometre grid a far piece of a broken row overflows to a bargain.
+# The placer's unit, as a part of a site. coloquinte's legaliser keeps width times displacement in
+# 32 bits; on a nanometre grid a far piece of a broken row overflows to a bargain.
 _UNITS_PER_SITE = 10
 # Effort of coloquinte, from 1 to 9; 3 is its default.
 _EFFORT = 3
-# Cells are widened to this fill while they are placed, so that the free space spreads over the tiles;
-# left alone, the placer packs them to one side and leaves whole tiles empty.
+# Cells are widened to this fill while they are placed, so that the free space spreads over the
+# tiles; left alone, the placer packs them to one side and leaves whole tiles empty.
 _SPREAD = 0.8
 
 

@@ -69,9 +69,7 @@ class Sources:
     defines: Sequence[str] = field(default=("SYNTHESIS",))
 
 
-def synthesize(
-    sources: Sources, technology: Technology, period: float, folder: Path
-) -> Netlist:
+def synthesize(sources: Sources, technology: Technology, period: float, folder: Path) -> Netlist:
     """Map sources to library cells at the nominal supply; return the netlist.
 
     Clock enables and behavioural clock gates become integrated clock-gating cells. No net except
@@ -100,9 +98,7 @@ def synthesize(
     library = technology.library(technology.nominal_vdd)
     liberty = _with_wire_load(technology, folder)
     picoseconds = f"{period * 1e12:.0f}"
-    (folder / "abc.script").write_text(
-        _ABC_SCRIPT.format(period=picoseconds, fanout=_ABC_FANOUT)
-    )
+    (folder / "abc.script").write_text(_ABC_SCRIPT.format(period=picoseconds, fanout=_ABC_FANOUT))
     (folder / "abc.constr").write_text(_constraints(technology, library))
     (folder / "clock_gate.v").write_text(_LATCH_GATE)
     gate_name, gate = _clock_gate(technology, library)
@@ -120,19 +116,27 @@ def synthesize(
         # The selection keeps the subcircuit search away from the rest of the design: over a whole
         # processor core it takes 40 s and 7 GB, over the latches and their gates milliseconds.
         # The clock wire must be in it, or its two ends do not meet.
-        r"select -set gates t:$_DLATCH_N_ %co3:+$_DLATCH_N_[Q]:+$_AND_[A,B] "
-        r"t:$_DLATCH_N_ %ci1:+$_DLATCH_N_[E] %u",
+        (
+            r"select -set gates t:$_DLATCH_N_ %co3:+$_DLATCH_N_[Q]:+$_AND_[A,B] "
+            r"t:$_DLATCH_N_ %ci1:+$_DLATCH_N_[E] %u"
+        ),
         f"extract -map {folder / 'clock_gate.v'} @gates",
         f"techmap -map {folder / 'clock_gate_map.v'}",
-        f"clockgate -pos {gate_name} {gate.data}:{gate.clock}:{gate.state} "
-        f"-min_net_size {_MIN_GATED}",
+        (
+            f"clockgate -pos {gate_name} {gate.data}:{gate.clock}:{gate.state} "
+            f"-min_net_size {_MIN_GATED}"
+        ),
         f"dfflibmap -liberty {liberty} {avoid}",
         "opt -purge",
-        f"abc -liberty {liberty} {avoid} -D {picoseconds} -constr {folder / 'abc.constr'} "
-        f"-script {folder / 'abc.script'}",
+        (
+            f"abc -liberty {liberty} {avoid} -D {picoseconds} -constr {folder / 'abc.constr'} "
+            f"-script {folder / 'abc.script'}"
+        ),
         "setundef -zero",
-        f"hilomap -singleton -hicell {' '.join(technology.tie_high)} "
-        f"-locell {' '.join(technology.tie_low)}",
+        (
+            f"hilomap -singleton -hicell {' '.join(technology.tie_high)} "
+            f"-locell {' '.join(technology.tie_low)}"
+        ),
         "opt_clean -purge",
         # Ports that are declared signed make OpenSTA drop the whole bus.
         "setattr -unset signed",
@@ -181,7 +185,9 @@ def _with_wire_load(technology: Technology, folder: Path) -> Path:
     source = technology.liberty[technology.nominal_vdd]
     text = re.sub(r"^\s*default_wire_load\s*:.*$", "", source.read_text(), flags=re.MULTILINE)
     unit = re.search(r"capacitive_load_unit\s*\(\s*([\d.]+)\s*,\s*\"?(\w)f", text, re.IGNORECASE)
-    farad = float(unit.group(1)) * {"p": 1e-12, "f": 1e-15}[unit.group(2).lower()] if unit else 1e-12
+    farad = (
+        float(unit.group(1)) * {"p": 1e-12, "f": 1e-15}[unit.group(2).lower()] if unit else 1e-12
+    )
     per_sink = _ROWS_PER_SINK * technology.site_height * 1e6
     lengths = "".join(f"fanout_length ({n}, {n * per_sink:.3f});\n" for n in range(1, 25))
     model = (
@@ -208,7 +214,9 @@ def _clock_gate(technology: Technology, library: CellLibrary) -> tuple[str, Sequ
     gates = [
         (float(library.cell_area[cell]), library.cell_name[cell], item)
         for cell, item in library.sequential.items()
-        if item.kind == SequentialKind.CLOCK_GATE and item.active_high and "|" not in item.data
+        if item.kind == SequentialKind.CLOCK_GATE
+        and item.active_high
+        and "|" not in item.data
         and not any(fnmatch(library.cell_name[cell], p) for p in technology.dont_use)
     ]
     if not gates:

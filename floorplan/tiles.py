@@ -112,7 +112,9 @@ def make_tile_grid(
     if n < 1:
         raise PlacementInfeasible(f"a mesh needs at least 1 x 1 tiles, not {n} x {n}", n)
     if not 0 < utilisation <= 1:
-        raise PlacementInfeasible(f"utilisation must be above 0 and at most 1, not {utilisation}", n)
+        raise PlacementInfeasible(
+            f"utilisation must be above 0 and at most 1, not {utilisation}", n
+        )
     width, height = technology.site_width, technology.site_height
     row_area = cell_area / utilisation
     tile_rows = max(1, round(sqrt(row_area) / (n * height)))

@@ -1,8 +1,8 @@
 """Setup timing with a supply per instance.
 
 Delays are those of the non-linear delay model, as a static timing tool computes them: bilinear in
-input slew and load, continued beyond the ends of a table, worst slew and worst arrival at each node,
-every conditional (`when`) arc. Each instance reads the tables of its own supply. A wire adds its
+input slew and load, continued beyond the ends of a table, worst slew and worst arrival at each
+node, every conditional (`when`) arc. Each instance reads the tables of its own supply. A wire adds its
 capacitance to the load and the Elmore delay of its lumped resistance to the arrival.
 
 Arrivals are counted from the launching clock edge, so that one analysis holds for every period.
@@ -372,8 +372,8 @@ class _Packed:
     """Delay and slew tables of all supplies, row = supply * pairs + pair.
 
     `patches` holds, for each cell of the grid of table points, the four coefficients of
-    a + b * load + c * slew + d * load * slew, where load and slew run from 0 to 1 over the patch: one
-    gather serves all corners. They are complex, delay in the real and output slew in the imaginary
+    a + b * load + c * slew + d * load * slew, where load and slew run from 0 to 1 over the patch:
+    one gather serves all corners. They are complex, delay in the real and output slew in the imaginary
     part, so that one interpolation serves both. Single precision, of 1e-7, halves the traffic;
     arrivals are summed in double.
     """
@@ -476,12 +476,8 @@ def _pack(libraries: Sequence[Tables], pairs: Ints) -> _Packed:
         block.imag = tables.resample(slew, slews, loads)
         slew_axis[number, :, :own_rows] = slews
         load_axis[number, :, :own_columns] = loads
-    slew_axes, slew_axis_of = np.unique(
-        slew_axis.reshape(-1, rows), axis=0, return_inverse=True
-    )
-    load_axes, load_axis_of = np.unique(
-        load_axis.reshape(-1, columns), axis=0, return_inverse=True
-    )
+    slew_axes, slew_axis_of = np.unique(slew_axis.reshape(-1, rows), axis=0, return_inverse=True)
+    load_axes, load_axis_of = np.unique(load_axis.reshape(-1, columns), axis=0, return_inverse=True)
     return _Packed(
         len(pairs),
         columns,
@@ -507,7 +503,7 @@ def _slopes(axes: Floats) -> tuple[Floats, Floats]:
 
 
 def _patches(values: NDArray[np.complex128]) -> NDArray[np.complex64]:
-    """Coefficients of every patch, shape (all table points, 4); a patch starts at its low corner."""
+    """Coefficients of every patch, shape (all table points, 4), at its low corner."""
     corner = np.zeros((*values.shape, 4), dtype=np.complex64)
     inner = corner[..., :-1, :-1, :]
     low, right = values[..., :-1, :-1], values[..., :-1, 1:]

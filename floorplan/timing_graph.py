@@ -1,8 +1,8 @@
 """The structure of setup timing: what depends on what, in which order. No numbers yet.
 
 A node is a net with an edge: node 2 * net rises, node 2 * net + 1 falls. A record is one timing arc
-of one instance for one input edge and one output edge. Records stand level by level of the node they
-end in; within a level, nodes with equally many records form a group, a matrix with one column per
+of one instance for one input edge and one output edge. Records stand level by level of the node
+they end in; within a level, nodes with equally many records form a group, a matrix with one column per
 node, so that the latest arrival at each is a maximum over rows.
 """
 
@@ -176,15 +176,10 @@ def _group(target: Ints, level: Ints) -> tuple[Ints, Ints, Ints]:
 def _launching_ports(
     netlist: Netlist, constraints: Constraints, clocks: ClockNetwork, constants: Ints
 ) -> Ints:
-    nets = [
-        int(net)
-        for name, net, is_input in zip(
-            netlist.port_name, netlist.port_net, netlist.port_is_input, strict=True
-        )
-        if is_input and name not in constraints.false_from
-    ]
-    nets = np.unique(np.array(nets, dtype=np.int64))
-    return nets[~clocks.is_clock[nets] & (constants[nets] < 0)]
+    free = np.array([name not in constraints.false_from for name in netlist.port_name], dtype=bool)
+    nets: Ints = np.unique(netlist.port_net[netlist.port_is_input & free])
+    launches = ~clocks.is_clock[nets] & (constants[nets] < 0)
+    return np.asarray(nets[launches])
 
 
 @dataclass(frozen=True)
@@ -217,9 +212,7 @@ def _edge_arcs(library: CellLibrary) -> _Arcs:
     for arc in range(len(library.arc_cell)):
         kind, sense = ArcType(int(library.arc_type[arc])), Sense(int(library.arc_sense[arc]))
         launch = kind in (ArcType.RISING_EDGE, ArcType.FALLING_EDGE)
-        if not launch and (
-            kind != ArcType.COMBINATIONAL or int(library.arc_cell[arc]) in latches
-        ):
+        if not launch and (kind != ArcType.COMBINATIONAL or int(library.arc_cell[arc]) in latches):
             continue  # clear and preset, tristate, and data through an open latch are not timed
         for out_edge in (RISE, FALL):
             delay, slew = library.arc_table[arc, out_edge]
@@ -232,15 +225,17 @@ def _edge_arcs(library: CellLibrary) -> _Arcs:
             else:
                 in_edges = [out_edge ^ int(sense == Sense.NEGATIVE)]
             rows += [(arc, in_edge, out_edge, int(delay), int(slew)) for in_edge in in_edges]
-    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
-    arc = table[:, 0]
-    counts = np.bincount(library.arc_cell[arc], minlength=len(library.cell_name))
+    index, source_edge, target_edge, delays, slews = np.array(rows, dtype=np.int64).reshape(-1, 5).T
+    counts = np.bincount(library.arc_cell[index], minlength=len(library.cell_name))
     return _Arcs(
-        arc,
-        library.arc_from[arc],
-        library.arc_to[arc],
-        *table[:, 1:].T,
-        first=np.concatenate([[0], np.cumsum(counts)]),
+        index,
+        library.arc_from[index],
+        library.arc_to[index],
+        source_edge,
+        target_edge,
+        delays,
+        slews,
+        np.concatenate([[0], np.cumsum(counts)]),
     )
 
 
@@ -291,9 +286,7 @@ def _register_checks(netlist: Netlist, clocks: ClockNetwork, constants: Ints) ->
     for edge in (RISE, FALL):
         table = library.arc_table[arc, edge, 0]
         has = table >= 0
-        parts.append(
-            np.stack([arc[has], np.full(has.sum(), edge), table[has], falls[has]], axis=1)
-        )
+        parts.append(np.stack([arc[has], np.full(has.sum(), edge), table[has], falls[has]], axis=1))
     rows = np.concatenate(parts)
     rows = rows[np.argsort(library.arc_cell[rows[:, 0]], kind="stable")]
     counts = np.bincount(library.arc_cell[rows[:, 0]], minlength=len(library.cell_name))
@@ -339,9 +332,7 @@ def _levels(netlist: Netlist, source: Ints, target: Ints, cell: Ints) -> Ints:
     return level
 
 
-def _describe_loop(
-    netlist: Netlist, source: Ints, target: Ints, cell: Ints, waiting: Ints
-) -> str:
+def _describe_loop(netlist: Netlist, source: Ints, target: Ints, cell: Ints, waiting: Ints) -> str:
     """Name the cells of one loop, by walking back from a net that waits for itself."""
     inside = waiting[source] > 0
     came_from = {int(t): (int(s), int(c)) for s, t, c in

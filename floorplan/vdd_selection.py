@@ -97,4 +97,4 @@ def tile_scores(timing: Timing, placement: Placement) -> Floats:
     """Sum of the delays of the critical path's cells in each tile [s] (Algorithm 5, lines 4-9)."""
     records, delays = timing.critical_path()
     tile = placement.tile[timing.graph.cell[records]]
-    return np.bincount(tile, delays, minlength=placement.grid.tiles)
+    return np.bincount(tile, delays, minlength=placement.grid.tiles).astype(np.float64)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from voltile.core import write_atomically
 
 if TYPE_CHECKING:
-    from voltile.flows.run_job import RunResult
     from voltile.floorplan import Netlist, Placement
+    from voltile.flows.run_job import RunResult
     from voltile.pdk import Technology
     from voltile.power import OperatingCurve
 
@@ -50,9 +50,7 @@ def _corners(
 ) -> NDArray[np.float64]:
     """Corners of every cell [um], shape (cells, 4, 2)."""
     grid = placement.grid
-    width_of = np.array(
-        [technology.lef.macros[name].width for name in netlist.library.cell_name]
-    )
+    width_of = np.array([technology.lef.macros[name].width for name in netlist.library.cell_name])
     x0 = placement.site * grid.site_width * 1e6
     y0 = placement.row * grid.site_height * 1e6
     x1 = x0 + width_of[netlist.cell_type] * 1e6
@@ -91,7 +89,7 @@ def plot_layout(result: "RunResult", path: Path) -> None:
         (axes[0, 0], tones, f"{result.netlist.name}: {n} x {n} tiles, {len(corners)} cells"),
         (axes[0, 1], supply, title),
     ):
-        for tile, (site, line) in enumerate(grid.tile_origin):
+        for site, line in grid.tile_origin:
             axis.add_patch(
                 Rectangle(
                     (site * grid.site_width * 1e6, line * grid.site_height * 1e6),
@@ -101,7 +99,7 @@ def plot_layout(result: "RunResult", path: Path) -> None:
                 )
             )  # fmt: skip
         axis.add_collection(
-            PolyCollection(corners, facecolors=colours[placement.tile], edgecolors="none")
+            PolyCollection(list(corners), facecolors=colours[placement.tile], edgecolors="none")
         )
         axis.set_aspect("equal")
         axis.set_xlim(0, grid.core_sites * grid.site_width * 1e6)
@@ -127,9 +125,7 @@ def _width(result: "RunResult", count: int) -> float:
 
 def _of_width(result: "RunResult", width: float) -> "list[OperatingCurve]":
     return [
-        item
-        for item in result.curves
-        if item.scheme == "ideal" or np.isclose(item.interval, width)
+        item for item in result.curves if item.scheme == "ideal" or np.isclose(item.interval, width)
     ]
 
 

@@ -33,27 +33,7 @@ def write_report(result: "RunResult", out: Path) -> None:
         metrics=result.metrics,
         technology=result.technology,
         pictures=pictures,
-        assumptions=assumptions(result),
         version=voltile.__version__,
     )
     with write_atomically(out / "report.html") as temporary:
         temporary.write_text(page)
-
-
-def assumptions(result: "RunResult") -> list[str]:
-    """What the numbers rest on, and what they leave out, a sentence each."""
-    technology = result.technology
-    return [
-        f"Delay at corner {technology.timing_corner}, leakage at corner "
-        f"{technology.leakage_corner}; supplies between the characterised ones are interpolated.",
-        f"Activity: {result.activity.source}. Simulated without glitches.",
-        "The clock network is ideal: its pins and wires are charged, its buffers are not there.",
-        "Wires are lumped: half-perimeter length times the technology's resistance and "
-        "capacitance per metre.",
-        "Cells driven from a tile at a lower supply are timed and leak as if driven at their own: "
-        "this technology has no mixed-supply tables, so the leakage between tiles (dissertation "
-        "Eq. 4.3) and the slower edges there are missing from the FINE-VH figures.",
-        "Gates are sized before placement, against a wire load model, and not again after it; no "
-        "poly-bias, no Vdd-MUX cells and no cost of changing an operating point.",
-        "Ideal-DVFS, Vdd-hopping and Vdd-dithering are of the layout that is not cut into tiles.",
-    ]

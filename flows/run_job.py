@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,6 @@ from voltile.core import (
     executor,
     file_hash,
 )
-from voltile.flows.stages import Stages, stage_key
-from voltile.flows.stimuli import dot_product_stimulus
 from voltile.floorplan import (
     Constraints,
     Netlist,
@@ -39,6 +37,8 @@ from voltile.floorplan import (
     read_sdc,
     synthesize,
 )
+from voltile.flows.stages import Stages, stage_key
+from voltile.flows.stimuli import dot_product_stimulus
 from voltile.hdl import Grid, to_rtlil
 from voltile.pdk import Technology, read_technology
 from voltile.power import (
@@ -275,7 +275,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
 
         for n, key in keys.items():
             placements[n] = placement_from_arrays(
-                stages.run(f"placement-{n}x{n}", key, lambda n=n: place_one(n))
+                stages.run(f"placement-{n}x{n}", key, partial(place_one, n))
             )
         run_key = stage_key(activity=activity_key, placements=keys, tech=tech_key)
         vdds = _fine_supplies(technology, config.intervals)
@@ -474,4 +474,3 @@ def _unpack_intervals(
         energy, leakage, share = (tuple(row.tolist()) for row in arrays[f"{name}/power"])
         results[n, count, index] = IntervalResult(plan, steps, energy, leakage, share)
     return results
-

@@ -1,7 +1,7 @@
 """A run folder whose finished stages are kept and read again.
 
-Every stage has a key: a hash of what it was made from. A stage file with the same key is the result;
-any other is made anew and written over. Files are whole or absent.
+Every stage has a key: a hash of what it was made from. A stage file with the same key is the
+result; any other is made anew and written over. Files are whole or absent.
 """
 
 import hashlib
@@ -61,8 +61,9 @@ class Stages:
         self.say(f"{name} ...")
         with self.meter.stage(name):
             arrays = dict(make())
+        keyed: dict[str, Any] = {"_key": np.frombuffer(key.encode(), dtype=np.uint8), **arrays}
         with write_atomically(self.folder / f"{name}.npz") as temporary:
-            np.savez(temporary, _key=np.frombuffer(key.encode(), dtype=np.uint8), **arrays)
+            np.savez(temporary, **keyed)
         cost = self.meter.costs[name]
         self.say(f"{name}: {cost.wall_s:.1f} s, peak {cost.peak_bytes / 1e6:.0f} MB")
         return arrays

@@ -78,6 +78,8 @@ def _read_file(path: Path, lef: Lef) -> None:
                         lef.macros[name] = Macro(*size, pins)
                     kind = ""
         except (ValueError, IndexError):
-            raise LibertyError(f"not a LEF statement: '{line.strip()}'", str(path), number) from None
+            raise LibertyError(
+                f"not a LEF statement: '{line.strip()}'", str(path), number
+            ) from None
     if kind:
         raise LibertyError(f"the file ends inside {kind} '{name}': cut off?", str(path), len(lines))

@@ -84,7 +84,8 @@ def read_liberty(path: Path) -> Group:
     while position < end:
         match = match_at(text, position)
         if match is None:
-            raise _fault("not a Liberty statement", path, text, position)
+            at = end - len(text[position:end].lstrip())
+            raise _fault("not a Liberty statement", path, text, at)
         position = match.end()
         name, value, args, opening, close = match.group("name", "value", "args", "end", "close")
         if name is None:

@@ -318,4 +318,5 @@ def library_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> CellLibrary:
         if key != "texts" and not re.match(r"tables\.", key)
     }
     tables = Tables(**{name: arrays[f"tables.{name}"] for name in _TABLE_FIELDS})
-    return CellLibrary(**plain, **texts, sequential=sequential, tables=tables)
+    fields_of: dict[str, Any] = {**plain, **texts}
+    return CellLibrary(**fields_of, sequential=sequential, tables=tables)

@@ -12,12 +12,12 @@ exclusive or, `*`, `&` and a space are and, `+` and `|` are or; in that order of
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Expression = tuple[Any, ...]
-Word = TypeVar("Word", bound=Any)
 
 _TOKEN = re.compile(r"\s*([A-Za-z_][\w\[\].]*|[01]|[!'()^*&+|])")
 
@@ -103,7 +103,7 @@ def variables(expression: Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in expression[1:] for name in variables(part)))
 
 
-def evaluate(expression: Expression, values: Mapping[str, Word], ones: Word) -> Word:
+def evaluate(expression: Expression, values: Mapping[str, Any], ones: Any) -> Any:
     """Evaluate bitwise: every bit of the words is one independent case.
 
     Parameters
@@ -124,7 +124,7 @@ def evaluate(expression: Expression, values: Mapping[str, Word], ones: Word) -> 
     return first & second if kind == "and" else first | second if kind == "or" else first ^ second
 
 
-def truth_table(expression: Expression, inputs: tuple[str, ...]) -> "np.ndarray[Any, Any]":
+def truth_table(expression: Expression, inputs: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return the value for each input pattern: ndarray of bool, shape (2 ** inputs,).
 
     Bit k of the pattern number is the value of `inputs[k]`.

@@ -116,26 +116,27 @@ def interpolate_tables(
     part 0 and `high` at part 1. Tables marked `logarithmic` whose values are all positive are mixed
     in the logarithm (delay and slew fall with Vdd like a power law), all others linearly.
     """
-    slew_axis = _union(low.slew_axis, high.slew_axis)
-    load_axis = _union(low.load_axis, high.load_axis)
+    slew_axis = union_axes(low.slew_axis, high.slew_axis)
+    load_axis = union_axes(low.load_axis, high.load_axis)
     size = np.stack([_points(slew_axis), _points(load_axis)], axis=1)
     every = np.arange(len(size))
     first = low.resample(every, slew_axis, load_axis)
     second = high.resample(every, slew_axis, load_axis)
     outside = ~np.isfinite(slew_axis[:, :, None] + load_axis[:, None, :])
     positive = ((first > 0) & (second > 0) | outside).all(axis=(1, 2)) & logarithmic
-    values = first + (second - first) * part
+    values = (1 - part) * first + part * second
     values[positive] = first[positive] ** (1 - part) * second[positive] ** part
     values[outside] = 0.0
     return Tables(slew_axis, load_axis, size, values)
 
 
 def _points(axis: Floats) -> Ints:
-    return np.sum(np.isfinite(axis), axis=1)
+    points: Ints = np.isfinite(axis).sum(axis=1, dtype=np.int64)
+    return points
 
 
-def _union(first: Floats, second: Floats) -> Floats:
-    """Sorted union of two axes per table; points closer than 1e-5 of each other are one point."""
+def union_axes(first: Floats, second: Floats) -> Floats:
+    """Return the sorted union of two axes per table; points within 1e-5 of each other are one."""
     both = np.sort(np.concatenate([first, second], axis=1), axis=1)
     with np.errstate(invalid="ignore"):
         same = np.diff(both, axis=1) <= 1e-5 * np.abs(both[:, 1:])

@@ -222,7 +222,8 @@ def _read_cached(path: Path) -> CellLibrary:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with write_atomically(cached) as temporary:
-            np.savez(temporary, **library_to_arrays(library))
+            content: dict[str, Any] = library_to_arrays(library)
+            np.savez(temporary, **content)
     except OSError:
         pass  # a cache that cannot be written costs half a second a library, not the run
     return library

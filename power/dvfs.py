@@ -119,9 +119,7 @@ def ideal_dvfs(points: SupplyPoints, frequency: Floats) -> OperatingCurve:
     return OperatingCurve("ideal", 1, 0.0, frequency, power, vdd, vdd, np.ones(len(frequency)))
 
 
-def vdd_hopping(
-    points: SupplyPoints, levels: Sequence[float], frequency: Floats
-) -> OperatingCurve:
+def vdd_hopping(points: SupplyPoints, levels: Sequence[float], frequency: Floats) -> OperatingCurve:
     """At every frequency the lowest of a few supplies that meets it (Fig. 4.2 a)."""
     steps = [points.at_vdd(level) for level in levels]
     reach = np.array([float(step.frequency[0]) for step in steps])
@@ -239,9 +237,7 @@ def fine_vh(
         at = best.steps.index(plan.raised(float(item)))
         power = float(item) * best.energy[at] + best.leakage[at]
         rows.append((power, plan.vdd_low, plan.vdd_high, best.area_at_low[at]))
-        tile_vdd.append(
-            np.where(plan.tile_is_high(float(item)), plan.vdd_high, plan.vdd_low)
-        )
+        tile_vdd.append(np.where(plan.tile_is_high(float(item)), plan.vdd_high, plan.vdd_low))
     width = intervals[0].plan.vdd_high - intervals[0].plan.vdd_low
     return OperatingCurve("fine-vh", n, width, frequency, *np.array(rows).T), np.array(tile_vdd)
 
