@@ -41,5 +41,6 @@ def run_yosys(passes: Sequence[str], folder: Path, name: str) -> str:
     text = log.read_text(errors="replace")
     if done.returncode:
         faults = _FAULT.findall(text) or text.strip().splitlines()[-1:]
-        raise SynthesisError(f"{faults[0].strip() if faults else 'no message'} (log: {log})")
+        fault = faults[0].strip().removeprefix("ERROR: ") if faults else "no message"
+        raise SynthesisError(f"Yosys: {fault} (log: {log})")
     return text

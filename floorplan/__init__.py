@@ -9,7 +9,7 @@ ClockNetwork, trace_clocks : which nets carry a clock.
 TimingGraph, build_timing_graph : the structure of setup timing.
 Timer, Timing, Wires : timing with a supply per instance.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
-Placement, place, placement_to_arrays, placement_from_arrays : where cells stand in the tiles.
+Placement, place, check_mesh, placement_to_arrays, placement_from_arrays : where cells stand.
 VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
 opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
 """
@@ -25,6 +25,7 @@ from voltile.floorplan.netlist import (
 from voltile.floorplan.opensta import opensta_worst_slack
 from voltile.floorplan.placement import (
     Placement,
+    check_mesh,
     place,
     placement_from_arrays,
     placement_to_arrays,
@@ -48,6 +49,7 @@ __all__ = [
     "VddPlan",
     "Wires",
     "build_timing_graph",
+    "check_mesh",
     "make_tile_grid",
     "netlist_from_arrays",
     "netlist_to_arrays",

@@ -90,6 +90,8 @@ def _output_functions(
             continue
         tree = parse_expression(text)
         names = variables(tree)
+        if any((kind, name) not in library.pin_index for name in names):
+            continue  # of a state that this library describes in a way not read here
         first = int(library.cell_first_pin[kind])
         inputs = tuple(library.pin_index[kind, name] - first for name in names)
         table = truth_table(tree, names)

@@ -104,22 +104,15 @@ def place(
     PlacementInfeasible
         When the cells cannot be legalised in that many tiles.
     """
-    macros = technology.lef.macros
-    names = netlist.library.cell_name
-    missing = [names[kind] for kind in np.unique(netlist.cell_type) if names[kind] not in macros]
-    if missing:
-        raise TechnologyError(f"technology {technology.name}: no LEF macro for {missing[0]}")
-    width_of = np.array([macros[name].width if name in macros else 0.0 for name in names])
-    width = width_of[netlist.cell_type]
-    area = float(width.sum() * technology.site_height)
-    grid = make_tile_grid(area, float(width.max(initial=0)), technology, n, utilisation)
+    width = _cell_width(netlist, technology)
+    grid = check_mesh(netlist, technology, n, utilisation)
     port_x, port_y = _boundary_positions(grid, len(netlist.port_net))
     pin_x, pin_y = _pin_offsets(netlist, technology)
     problem = _problem(netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed)
     try:
         x, y = pool.submit(_run_coloquinte, problem).result()
     except RuntimeError as error:
-        fill = area / grid.row_area
+        fill = width.sum() * technology.site_height / grid.row_area
         raise PlacementInfeasible(
             f"{n} x {n} tiles cannot be legalised: tiles of {grid.tile_rows} rows by "
             f"{grid.tile_sites} sites, {fill:.0%} full ({error}); use fewer tiles or a lower "
@@ -135,6 +128,30 @@ def place(
     length = _half_perimeter(netlist, clocks, grid, site, row, width, (pin_x, pin_y),
                              (port_x, port_y))  # fmt: skip
     return Placement(grid, site, row, tile, length, port_x, port_y)
+
+
+def check_mesh(netlist: Netlist, technology: Technology, n: int, utilisation: float) -> TileGrid:
+    """Return the mesh on which a netlist would be placed, without placing it.
+
+    Raises
+    ------
+    PlacementInfeasible
+        When a tile cannot hold the widest cell.
+    """
+    width = _cell_width(netlist, technology)
+    area = float(width.sum() * technology.site_height)
+    return make_tile_grid(area, float(width.max(initial=0)), technology, n, utilisation)
+
+
+def _cell_width(netlist: Netlist, technology: Technology) -> Floats:
+    """Width of each instance [m]."""
+    macros = technology.lef.macros
+    names = netlist.library.cell_name
+    missing = [names[kind] for kind in np.unique(netlist.cell_type) if names[kind] not in macros]
+    if missing:
+        raise TechnologyError(f"technology {technology.name}: no LEF macro for {missing[0]}")
+    width_of = np.array([macros[name].width if name in macros else 0.0 for name in names])
+    return np.asarray(width_of[netlist.cell_type])
 
 
 def _pin_offsets(netlist: Netlist, technology: Technology) -> tuple[Floats, Floats]:

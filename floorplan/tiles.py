@@ -117,7 +117,10 @@ def make_tile_grid(
         )
     width, height = technology.site_width, technology.site_height
     row_area = cell_area / utilisation
-    tile_rows = max(1, round(sqrt(row_area) / (n * height)))
+    square = round(sqrt(row_area) / (n * height))
+    # A tile of a tiny design is rather lower than square than too narrow for a cell.
+    wide_enough = int(row_area / (n * n * height * widest)) if widest > 0 else square
+    tile_rows = max(1, min(square, wide_enough))
     tile_sites = ceil(row_area / (n * n * tile_rows * height) / width)
     if tile_sites * width < widest:
         raise PlacementInfeasible(

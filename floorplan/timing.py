@@ -2,8 +2,8 @@
 
 Delays are those of the non-linear delay model, as a static timing tool computes them: bilinear in
 input slew and load, continued beyond the ends of a table, worst slew and worst arrival at each
-node, every conditional (`when`) arc. Each instance reads the tables of its own supply. A wire adds its
-capacitance to the load and the Elmore delay of its lumped resistance to the arrival.
+node, every conditional (`when`) arc. Each instance reads the tables of its own supply. A wire adds
+its capacitance to the load and the Elmore delay of its lumped resistance to the arrival.
 
 Arrivals are counted from the launching clock edge, so that one analysis holds for every period.
 
@@ -373,9 +373,9 @@ class _Packed:
 
     `patches` holds, for each cell of the grid of table points, the four coefficients of
     a + b * load + c * slew + d * load * slew, where load and slew run from 0 to 1 over the patch:
-    one gather serves all corners. They are complex, delay in the real and output slew in the imaginary
-    part, so that one interpolation serves both. Single precision, of 1e-7, halves the traffic;
-    arrivals are summed in double.
+    one gather serves all corners. They are complex, delay in the real and output slew in the
+    imaginary part, so that one interpolation serves both. Single precision, of 1e-7, halves the
+    traffic; arrivals are summed in double.
     """
 
     pairs: int

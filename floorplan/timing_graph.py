@@ -2,8 +2,8 @@
 
 A node is a net with an edge: node 2 * net rises, node 2 * net + 1 falls. A record is one timing arc
 of one instance for one input edge and one output edge. Records stand level by level of the node
-they end in; within a level, nodes with equally many records form a group, a matrix with one column per
-node, so that the latest arrival at each is a maximum over rows.
+they end in; within a level, nodes with equally many records form a group, a matrix with one column
+per node, so that the latest arrival at each is a maximum over rows.
 """
 
 from dataclasses import dataclass

@@ -29,6 +29,7 @@ from voltile.floorplan import (
     TimingGraph,
     VddPlan,
     build_timing_graph,
+    check_mesh,
     netlist_from_arrays,
     netlist_to_arrays,
     place,
@@ -117,7 +118,7 @@ class RunConfig:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        checks = (
+        checks: tuple[tuple[bool, str, object], ...] = (
             (bool(self.tiles) and min(self.tiles) >= 1, "tiles must be 1 or more", self.tiles),
             (min(self.grid) >= 1, "grid must have 1 or more rows and columns", self.grid),
             (bool(self.intervals) and min(self.intervals) >= 1, "intervals must be 1 or more",
@@ -127,6 +128,12 @@ class RunConfig:
             (self.lanes >= 1, "lanes must be 1 or more", self.lanes),
             (all(f > 0 for f in self.frequencies), "frequencies must be positive",
              self.frequencies),
+        )  # fmt: skip
+        recording = self.activity not in ("auto", "random") and not Path(self.activity).is_file()
+        checks += (
+            (not recording, "activity must be auto, random, or a VCD or CSV file that exists",
+             self.activity),
+            (self.sdc is None or self.sdc.is_file(), "the SDC file must exist", self.sdc),
         )  # fmt: skip
         faults = [f"{text}, not {value}" for good, text, value in checks if not good]
         if faults:
@@ -248,6 +255,8 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} um2")
     constraints = _constraints(config, netlist, technology)
     graph = build_timing_graph(netlist, constraints)
+    for n in config.tiles:  # before anything expensive
+        check_mesh(netlist, technology, n, config.utilisation)
 
     stimulus = _stimulus(config, graph)
     activity_key = stage_key(netlist=synth_key, stimulus=stimulus.description, seed=config.seed,
