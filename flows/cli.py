@@ -53,9 +53,10 @@ def rtl_grid(
 def _write_rtl(make, name: str, out: Path) -> None:  # type: ignore[no-untyped-def]
     from voltile.hdl import write_verilog
 
+    if not out.parent.is_dir():
+        raise VoltileError(f"{out} cannot be written: there is no folder {out.parent}")
     try:
-        component = make()
-        write_verilog(component, name, out)
+        write_verilog(make(), name, out)
     except ValueError as error:
         raise VoltileError(str(error)) from None
     except OSError as error:

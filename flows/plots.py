@@ -59,7 +59,7 @@ def _corners(
 
 
 def plot_layout(result: "RunResult", path: Path) -> None:
-    """Draw the finest mesh: cells coloured by tile, and by supply at the middle frequency."""
+    """Draw the finest mesh: cells coloured by tile, and by supply at one frequency."""
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Patch, Rectangle
 
@@ -67,23 +67,24 @@ def plot_layout(result: "RunResult", path: Path) -> None:
     placement = result.placements[n]
     grid = placement.grid
     count = max(result.config.intervals)
-    middle = len(result.frequency) // 2
-    vdd = result.tile_vdd[n, count][middle]
     curve = next(
-        item for item in result.curves
+        item
+        for item in _of_width(result, _width(result, count))
         if item.scheme == "fine-vh" and item.n == n
-        and np.isclose(item.interval, _width(result, count))
-    )  # fmt: skip
+    )
+    # Where the picture tells most: about half of the area at each supply.
+    shown = int(np.argmin(np.abs(curve.area_at_low - 0.5)))
+    vdd = result.tile_vdd[n, count][shown]
     corners = _corners(placement, result.netlist, result.technology)
     figure, axes = _figure(12, 7, 2)
     # Neighbouring tiles get different colours: four of them, as on a map.
     column, row = np.arange(grid.tiles) % n, np.arange(grid.tiles) // n
     tones = np.array(["#4477AA", "#CCBB44", "#228833", "#AA3377"])[(column % 2) + 2 * (row % 2)]
-    is_high = vdd > curve.vdd_low[middle] + 1e-9
+    is_high = vdd > curve.vdd_low[shown] + 1e-9
     supply = np.where(is_high, _HIGH, _LOW)
     title = (
-        f"Supply at {result.frequency[middle] / 1e6:.0f} MHz, "
-        f"{curve.area_at_low[middle]:.0%} of the cell area at VddL"
+        f"Supply at {result.frequency[shown] / 1e6:.0f} MHz, "
+        f"{curve.area_at_low[shown]:.0%} of the cell area at VddL"
     )
     for axis, colours, text in (
         (axes[0, 0], tones, f"{result.netlist.name}: {n} x {n} tiles, {len(corners)} cells"),
@@ -107,14 +108,16 @@ def plot_layout(result: "RunResult", path: Path) -> None:
         axis.set_xlabel("x [um]")
         axis.set_ylabel("y [um]")
         axis.set_title(text, fontsize=11)
-    low, high = curve.vdd_low[middle], curve.vdd_high[middle]
-    axes[0, 1].legend(
+    low, high = curve.vdd_low[shown], curve.vdd_high[shown]
+    figure.legend(
         handles=[
             Patch(color=_HIGH, label=f"VddH {high:.2f} V"),
             Patch(color=_LOW, label=f"VddL {low:.2f} V"),
         ],
-        loc="upper right", framealpha=0.9,
-    )  # fmt: skip
+        loc="outside lower right",
+        ncols=2,
+        frameon=False,
+    )
     _save(figure, path)
 
 

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -66,8 +67,6 @@ Floats = NDArray[np.float64]
 
 # Largest step between the supplies at which ideal-DVFS is evaluated [V].
 _FINE_STEP = 0.02
-# A recording is one lane and costs a simulation step per cycle, whatever its length.
-_MAX_RECORDED_CYCLES = 4000
 
 
 @dataclass(frozen=True)
@@ -235,85 +234,143 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     """
     technology = read_technology(config.tech)
     sources, source_key, inputs = _sources(config)
-    inputs |= {path.name: file_hash(path) for path in technology.liberty.values()}
-    meter = StageMeter()
-    stages = Stages(out, meter, say)
-    tech_key = stage_key(tech=technology.name, files=sorted(inputs.items()))
-
-    synth_key = stage_key(source=source_key, tech=tech_key, period=config.period)
-    netlist_arrays = stages.run(
-        "synthesis",
-        synth_key,
-        lambda: netlist_to_arrays(
-            synthesize(sources, technology, config.period, stages.folder / "synthesis")
-        ),
-    )
-    used = json.loads(netlist_arrays["names"].tobytes())["types"]
-    technology = technology.with_cells([*used, technology.buffer_cell])
-    nominal = technology.library(technology.nominal_vdd)
-    netlist = netlist_from_arrays(netlist_arrays, nominal)
+    inputs |= {path.name: file_hash(path) for path in technology.files}
+    stages = Stages(out, StageMeter(), say)
+    key = stage_key(source=source_key, tech=sorted(inputs.items()), period=config.period)
+    technology, netlist = _netlist(config, stages, technology, sources, key)
     say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} um2")
-    constraints = _constraints(config, netlist, technology)
-    graph = build_timing_graph(netlist, constraints)
     for n in config.tiles:  # before anything expensive
         check_mesh(netlist, technology, n, config.utilisation)
+    graph = build_timing_graph(netlist, _constraints(config, netlist, technology))
+    key = stage_key(netlist=key, constraints=str(graph.constraints))
 
     stimulus = _stimulus(config, graph)
-    activity_key = stage_key(netlist=synth_key, stimulus=stimulus.description, seed=config.seed,
-                             files=sorted(inputs.items()), sdc=str(constraints))  # fmt: skip
+    activity_key = stage_key(netlist=key, stimulus=stimulus.description, seed=config.seed,
+                             recording=_recording_hash(config))  # fmt: skip
     activity = activity_from_arrays(
-        stages.run(
-            "activity",
-            activity_key,
-            lambda: activity_to_arrays(simulate(compile_netlist(netlist, graph.clocks), stimulus)),
-        )
+        stages.run("activity", activity_key, lambda: _simulate(graph, stimulus))
     )
     with executor(config.workers) as pool:
-        placements: dict[int, Placement] = {}
-        keys: dict[int, str] = {}
-        for n in dict.fromkeys((1, *config.tiles)):
-            keys[n] = stage_key(
-                netlist=synth_key, n=n, utilisation=config.utilisation, seed=config.seed,
-                clocks=sorted(constraints.clocks), tech=tech_key, gap=technology.tile_gap,
-            )  # fmt: skip
-
-        def place_one(n: int) -> dict[str, NDArray[Any]]:
-            return placement_to_arrays(
-                place(netlist, graph.clocks, technology, n, config.utilisation, pool, config.seed)
-            )
-
-        for n, key in keys.items():
-            placements[n] = placement_from_arrays(
-                stages.run(f"placement-{n}x{n}", key, partial(place_one, n))
-            )
-        run_key = stage_key(activity=activity_key, placements=keys, tech=tech_key)
-        vdds = _fine_supplies(technology, config.intervals)
-        points = SupplyPoints(
-            **stages.run(
-                "supplies",
-                stage_key(run=run_key, vdds=vdds),
-                lambda: _supplies(graph, placements[1], activity, technology, vdds),
-            )
-        )
-        nominal_timer = Timer(graph, [nominal])
-        everywhere = np.zeros(netlist.cells, dtype=np.int64)
-        min_period = {
-            n: nominal_timer.analyze(everywhere, placement.wires(technology)).min_period
-            for n, placement in placements.items()
-        }
+        placements = _placements(config, stages, graph, technology, pool, key)
+        key = stage_key(netlist=key, activity=activity_key, tiles=config.tiles,
+                        utilisation=config.utilisation, seed=config.seed)  # fmt: skip
+        points = _supply_points(config, stages, graph, technology, placements[1], activity, key)
+        min_period = _min_periods(graph, technology, placements)
         frequency = _frequencies(config, points, max(min_period.values()))
+        key = stage_key(run=key, frequency=frequency.tolist(), intervals=config.intervals)
         meshes = {n: placements[n] for n in config.tiles}
-        plans_key = stage_key(run=run_key, frequency=frequency.tolist(), levels=config.intervals,
-                              tiles=config.tiles)  # fmt: skip
-        results = _unpack_intervals(
+        intervals = _unpack_intervals(
             stages.run(
                 "vdd-selection",
-                plans_key,
+                key,
                 lambda: _pack_intervals(
                     _select(pool, graph, meshes, activity, technology, config.intervals, frequency)
                 ),
             )
         )
+    curves, tile_vdd = _curves(config, technology, points, intervals, frequency)
+    record = RunRecord(
+        command=json.loads(json.dumps(asdict(config), default=str)),
+        inputs=inputs,
+        versions={name: version(name) for name in ("voltile", "pyosys", "coloquinte", "numpy")},
+        seed=config.seed,
+        stages=stages.meter.costs,
+    )
+    return RunResult(
+        config, technology, graph, activity, frequency, placements, min_period, curves, tile_vdd,
+        stages.meter, record,
+    )  # fmt: skip
+
+
+def _netlist(
+    config: RunConfig, stages: Stages, technology: Technology, sources: Sources, key: str
+) -> tuple[Technology, Netlist]:
+    """The mapped netlist, and the technology cut down to its cells."""
+    arrays = stages.run(
+        "synthesis",
+        key,
+        lambda: netlist_to_arrays(
+            synthesize(sources, technology, config.period, stages.folder / "synthesis")
+        ),
+    )
+    used = json.loads(arrays["names"].tobytes())["types"]
+    technology = technology.with_cells([*used, technology.buffer_cell])
+    return technology, netlist_from_arrays(arrays, technology.library(technology.nominal_vdd))
+
+
+def _simulate(graph: TimingGraph, stimulus: Stimulus) -> dict[str, NDArray[Any]]:
+    program = compile_netlist(graph.netlist, graph.clocks)
+    return activity_to_arrays(simulate(program, stimulus))
+
+
+def _recording_hash(config: RunConfig) -> str:
+    path = Path(config.activity)
+    return "" if config.activity in ("auto", "random") else file_hash(path)
+
+
+def _placements(
+    config: RunConfig,
+    stages: Stages,
+    graph: TimingGraph,
+    technology: Technology,
+    pool: Executor,
+    key: str,
+) -> dict[int, Placement]:
+    """The uncut layout, and that of every mesh."""
+
+    def place_one(n: int) -> dict[str, NDArray[Any]]:
+        return placement_to_arrays(
+            place(graph.netlist, graph.clocks, technology, n, config.utilisation, pool, config.seed)
+        )
+
+    placements = {}
+    for n in dict.fromkeys((1, *config.tiles)):
+        own = stage_key(netlist=key, n=n, utilisation=config.utilisation, seed=config.seed)
+        arrays = stages.run(f"placement-{n}x{n}", own, partial(place_one, n))
+        placements[n] = placement_from_arrays(arrays)
+    return placements
+
+
+def _supply_points(
+    config: RunConfig,
+    stages: Stages,
+    graph: TimingGraph,
+    technology: Technology,
+    placement: Placement,
+    activity: Activity,
+    key: str,
+) -> SupplyPoints:
+    """The uncut layout at one supply after another."""
+    vdds = _fine_supplies(technology, config.intervals)
+
+    def evaluate() -> dict[str, Floats]:
+        libraries = [technology.library(vdd) for vdd in vdds]
+        points = evaluate_supplies(graph, placement.wires(technology), activity, libraries)
+        return {name: getattr(points, name) for name in ("vdd", "frequency", "energy", "leakage")}
+
+    return SupplyPoints(**stages.run("supplies", stage_key(run=key, vdds=vdds), evaluate))
+
+
+def _min_periods(
+    graph: TimingGraph, technology: Technology, placements: dict[int, Placement]
+) -> dict[int, float]:
+    """Shortest clock period of each layout at the nominal supply [s]."""
+    timer = Timer(graph, [technology.library(technology.nominal_vdd)])
+    supply = np.zeros(graph.netlist.cells, dtype=np.int64)
+    return {
+        n: timer.analyze(supply, placement.wires(technology)).min_period
+        for n, placement in placements.items()
+    }
+
+
+def _curves(
+    config: RunConfig,
+    technology: Technology,
+    points: SupplyPoints,
+    intervals: dict[tuple[int, int, int], IntervalResult],
+    frequency: Floats,
+) -> tuple[tuple[OperatingCurve, ...], dict[tuple[int, int], Floats]]:
+    """All schemes over frequency, and the supply of every tile by (N, interval count)."""
     curves = [ideal_dvfs(points, frequency)]
     tile_vdd: dict[tuple[int, int], Floats] = {}
     for count in config.intervals:
@@ -321,29 +378,10 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
         curves.append(vdd_hopping(points, levels, frequency))
         curves.append(vdd_dithering(points, levels, frequency))
         for n in config.tiles:
-            mine = [results[n, count, index] for index in range(count)]
+            mine = [intervals[n, count, index] for index in range(count)]
             curve, tile_vdd[n, count] = fine_vh(n, mine, frequency)
             curves.append(curve)
-    record = RunRecord(
-        command=json.loads(json.dumps(asdict(config), default=str)),
-        inputs=inputs,
-        versions={name: version(name) for name in ("voltile", "pyosys", "coloquinte", "numpy")},
-        seed=config.seed,
-        stages=meter.costs,
-    )
-    return RunResult(
-        config=replace(config, top=netlist.name),
-        technology=technology,
-        graph=graph,
-        activity=activity,
-        frequency=frequency,
-        placements=placements,
-        min_period=min_period,
-        curves=tuple(curves),
-        tile_vdd=tile_vdd,
-        meter=meter,
-        record=record,
-    )
+    return tuple(curves), tile_vdd
 
 
 def _sources(config: RunConfig) -> tuple[Sources, str, dict[str, str]]:
@@ -406,18 +444,6 @@ def _fine_supplies(technology: Technology, intervals: Sequence[int]) -> list[flo
     return sorted({*fine, *ends})
 
 
-def _supplies(
-    graph: TimingGraph,
-    placement: Placement,
-    activity: Activity,
-    technology: Technology,
-    vdds: Sequence[float],
-) -> dict[str, Floats]:
-    libraries = [technology.library(vdd) for vdd in vdds]
-    points = evaluate_supplies(graph, placement.wires(technology), activity, libraries)
-    return {name: getattr(points, name) for name in ("vdd", "frequency", "energy", "leakage")}
-
-
 def _frequencies(config: RunConfig, points: SupplyPoints, slowest: float) -> Floats:
     """Frequencies from the reach of the lowest supply to that of the slowest layout."""
     low, high = float(points.frequency[0]), min(float(points.frequency[-1]), 1 / slowest)
@@ -435,7 +461,7 @@ def _frequencies(config: RunConfig, points: SupplyPoints, slowest: float) -> Flo
 
 
 def _select(
-    pool: Any,
+    pool: Executor,
     graph: TimingGraph,
     meshes: dict[int, Placement],
     activity: Activity,
@@ -450,7 +476,7 @@ def _select(
         for count in intervals:
             levels = _levels(technology, count)
             for index, ends in enumerate(zip(levels[:-1], levels[1:], strict=True)):
-                pair = tuple(technology.library(vdd) for vdd in ends)
+                pair = (technology.library(ends[0]), technology.library(ends[1]))
                 jobs[n, count, index] = pool.submit(
                     evaluate_interval, graph, placement, wires, activity, pair, frequency
                 )

@@ -1,0 +1,277 @@
+"""The main job from the command line, on a technology of our own."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+from toy_technology import write_toy_technology
+
+from voltile.flows.cli import _repeat_options, main
+from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
+
+COUNTER = """
+module counter(input clk, input rst_n, input en, input [7:0] step, output reg [7:0] count);
+  always @(posedge clk or negedge rst_n)
+    if (!rst_n) count <= 0;
+    else if (en) count <= count + (step ^ {count[0], count[7:1]});
+endmodule
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a manifest, its files, and a small design."""
+    folder = tmp_path_factory.mktemp("main_job")
+    (folder / "counter.v").write_text(COUNTER)
+    (folder / "tech").mkdir()
+    write_toy_technology(folder / "tech")
+    return folder
+
+
+@pytest.fixture
+def voltile(folder, monkeypatch, capsys):
+    """Runs the command line inside `folder`; gives exit code, output and error text."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.delenv("PDK_ROOT", raising=False)
+    monkeypatch.setenv("HOME", str(folder))
+    manifest = next((folder / "tech").glob("*.toml"))
+
+    def run(*arguments):
+        words = [word.replace("TECH", str(manifest)) for word in map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", ["voltile", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return run
+
+
+RUN = ("run", "counter.v", "--tech", "TECH", "--tiles", 1, 2, "--points", 5, "--period", 1)
+
+
+def rows_of(path):
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_run_leaves_the_documented_files(voltile, folder):
+    code, out, _ = voltile(*RUN, "--out", "first")
+    assert code == 0
+    assert "report: first/report.html" in out
+    names = {path.name for path in (folder / "first").iterdir()}
+    assert names == {
+        "report.html", "curves.csv", "curves.png", "plan.csv", "plan.png", "layout.png",
+        "area_at_low.png", "metrics.json", "run.json", "netlist.v", "stages",
+    }  # fmt: skip
+    curves = rows_of(folder / "first" / "curves.csv")
+    assert tuple(curves[0]) == CURVE_COLUMNS
+    # ideal once; hopping, dithering and two meshes for each of two interval widths; 5 frequencies
+    assert len(curves) == 5 * (1 + 2 * (2 + 2))
+    plan = rows_of(folder / "first" / "plan.csv")
+    assert tuple(plan[0]) == PLAN_COLUMNS
+    assert len(plan) == 5 * 2 * (1 + 4)
+    metrics = json.loads((folder / "first" / "metrics.json").read_text())
+    assert {"cells", "area_um2", "wns_s", "tiles", "savings", "stages"} <= set(metrics)
+    assert {"wall_s", "peak_bytes"} <= set(metrics["stages"]["synthesis"])
+    record = json.loads((folder / "first" / "run.json").read_text())
+    assert any(name.endswith("counter.v") for name in record["inputs"])
+    page = (folder / "first" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 4
+
+
+def test_curves_obey_what_the_schemes_promise(voltile, folder):
+    voltile(*RUN, "--out", "first")
+    curves = {}
+    for row in rows_of(folder / "first" / "curves.csv"):
+        key = row["scheme"], int(row["tiles"]), row["dvdd_v"]
+        curves.setdefault(key, []).append(
+            [float(row[name]) for name in CURVE_COLUMNS[3:]]
+        )
+    ideal = np.array(curves["ideal", 1, "0.0000"])
+    assert (np.diff(ideal[:, 1]) > 0).all()
+    for (scheme, tiles, _), values in curves.items():
+        values = np.array(values)
+        assert np.array_equal(values[:, 0], ideal[:, 0])
+        assert ((values[:, 4] >= 0) & (values[:, 4] <= 1)).all()
+        if scheme in ("hopping", "dithering"):
+            # A supply that fits exactly cannot be beaten by a coarser one.
+            assert (values[:, 1] >= ideal[:, 1] * (1 - 1e-6)).all()
+        if scheme == "fine-vh" and tiles == 1:
+            # A single tile is Vdd-hopping on the same layout.
+            hopping = np.array(curves["hopping", 1, _])
+            assert values[:, 1] == pytest.approx(hopping[:, 1], rel=1e-5)
+
+
+def test_second_run_reads_finished_stages_and_gives_the_same_bytes(voltile, folder):
+    voltile(*RUN, "--out", "first")
+    before = {name: (folder / "first" / name).read_bytes() for name in ("curves.csv", "plan.csv",
+              "netlist.v", "curves.png", "layout.png")}  # fmt: skip
+    _, _, err = voltile(*RUN, "--out", "first")
+    assert err.count("read again") == 6
+    code, _, err = voltile(*RUN, "--out", "elsewhere")
+    assert code == 0 and "read again" not in err
+    for name, content in before.items():
+        assert (folder / "first" / name).read_bytes() == content
+        assert (folder / "elsewhere" / name).read_bytes() == content
+
+
+def test_other_inputs_are_not_served_from_an_old_stage(voltile, folder):
+    voltile(*RUN, "--out", "first")
+    _, _, err = voltile(*RUN, "--out", "first", "--utilisation", 0.6)
+    assert "synthesis: read again" in err
+    assert "placement-2x2: read again" not in err
+    _, _, err = voltile(*RUN[:-1], 3, "--out", "first")
+    assert "synthesis: read again" not in err
+
+
+def test_damaged_stage_is_made_anew(voltile, folder):
+    voltile(*RUN, "--out", "damaged")
+    stage = folder / "damaged" / "stages" / "placement-2x2.npz"
+    stage.write_bytes(stage.read_bytes()[:100])
+    code, _, err = voltile(*RUN, "--out", "damaged")
+    assert code == 0
+    assert "placement-2x2 ..." in err and "synthesis: read again" in err
+
+
+def test_builtin_grid_runs_on_dot_products(voltile, folder):
+    code, _, _ = voltile("run", "--rows", 1, "--cols", 2, "--tech", "TECH", "--tiles", 2,
+                         "--points", 3, "--period", 1, "--cycles", 64, "--out", "grid")  # fmt: skip
+    assert code == 0
+    metrics = json.loads((folder / "grid" / "metrics.json").read_text())
+    assert metrics["activity"].startswith("dot products")
+    assert metrics["design"] == "grid_1x2"
+
+
+def test_recorded_activity_and_constraints_are_taken(voltile, folder):
+    (folder / "trace.csv").write_text(
+        "rst_n,en,step\n0,0,0\n" + "".join(f"1,{k % 3 != 0:d},{k * 37 % 256}\n" for k in range(64))
+    )
+    (folder / "counter.sdc").write_text(
+        "create_clock -period 2 [get_ports clk]\nset_false_path -from [get_ports rst_n]\n"
+    )
+    code, _, err = voltile(*RUN, "--activity", "trace.csv", "--sdc", "counter.sdc",
+                           "--out", "recorded")  # fmt: skip
+    assert code == 0, err
+    assert "trace.csv" in json.loads((folder / "recorded" / "metrics.json").read_text())["activity"]
+
+
+OUTPUTS = ("curves.csv", "metrics.json", "report.html", "run.json")
+BAD = {
+    "missing PDK": (
+        ("run", "counter.v"),
+        "PDK 'sky130A' not found in PDK_ROOT (unset)",
+        "ciel enable --pdk-family sky130",
+    ),
+    "unknown technology": (
+        ("run", "counter.v", "--tech", "nope"),
+        "no technology 'nope': built in are sky130hd; or give a manifest file",
+    ),
+    "unknown top": ((*RUN, "--top", "nope"), "Yosys: Module `nope' not found!"),
+    "no source": (("run", "nope.v", "--tech", "TECH"), "source file nope.v does not exist"),
+    "tiles": (
+        (*RUN[:5], 2, 40, "--period", 1),
+        "40 x 40 tiles are too many: a tile is",
+        "use fewer tiles or a lower utilisation",
+    ),
+    "no tiles": ((*RUN[:5], 0), "tiles must be 1 or more, not (0,)"),
+    "frequency": (
+        (*RUN, "--frequency", 1e6),
+        "1000000.0 MHz is beyond the design's reach: at 1.00 V the slowest layout runs at up to",
+    ),
+    "period": ((*RUN[:-1], 0), "clock period must be positive, not 0 s"),
+    "utilisation": (
+        (*RUN, "--utilisation", 1.5), "utilisation must be above 0 and at most 1, not 1.5"
+    ),
+    "activity": (
+        (*RUN, "--activity", "nope.vcd"),
+        "activity must be auto, random, or a VCD or CSV file that exists, not nope.vcd",
+    ),
+    "folder": ((*RUN, "--out", "counter.v/x"), "output folder counter.v/x cannot be written"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_run_rejects(case, voltile, folder):
+    arguments, *texts = BAD[case]
+    out = () if "--out" in arguments else ("--out", "bad")
+    code, _, err = voltile(*arguments, *out)
+    assert code == 2
+    fault = err.strip().splitlines()[-1]
+    assert fault.startswith("error: ")
+    assert all(text in fault for text in texts)
+    assert not any((folder / "bad" / name).exists() for name in OUTPUTS)
+
+
+def test_run_rejects_a_combinational_loop(voltile, folder):
+    (folder / "ring.v").write_text(
+        "module ring(input clk, en, output reg q); wire x = ~(en & x);"
+        " always @(posedge clk) q <= x; endmodule"
+    )
+    code, _, err = voltile("run", "ring.v", "--tech", "TECH", "--tiles", 1, "--out", "bad")
+    assert code == 2
+    assert err.strip().splitlines()[-1].startswith("error: ring has a combinational loop: '")
+
+
+def test_run_rejects_an_unmapped_cell(voltile, folder):
+    # No library here has a register with both an asynchronous set and a reset.
+    (folder / "both.v").write_text(
+        "module both(input clk, s, r, d, output reg q); always @(posedge clk or posedge s or"
+        " posedge r) if (r) q <= 0; else if (s) q <= 1; else q <= d; endmodule"
+    )
+    code, _, err = voltile("run", "both.v", "--tech", "TECH", "--tiles", 1, "--out", "bad")
+    assert code == 2
+    assert err.strip().splitlines()[-1].startswith("error: ")
+    assert not any((folder / "bad" / name).exists() for name in OUTPUTS)
+
+
+def test_run_rejects_a_liberty_file_cut_in_half(voltile, folder):
+    cut = folder / "cut"
+    cut.mkdir()
+    write_toy_technology(cut)
+    liberty = sorted(cut.glob("**/*.lib"))[0]
+    text = liberty.read_text()
+    liberty.write_text(text[: len(text) // 2])
+    manifest = next(cut.glob("*.toml"))
+    code, _, err = voltile("run", "counter.v", "--tech", manifest, "--tiles", 1, "--out", "bad")
+    assert code == 2
+    fault = err.strip().splitlines()[-1]
+    assert fault.startswith(f"error: {liberty}")
+    assert "cut off?" in fault or "not a Liberty statement" in fault
+
+
+def test_rtl_writes_verilog(voltile, folder):
+    code, out, _ = voltile("rtl", "grid", "--rows", 2, "--cols", 3, "-o", "grid.v")
+    assert (code, out) == (0, "grid.v\n")
+    assert "Grid(rows=2, cols=3" in (folder / "grid.v").read_text().splitlines()[0]
+    code, _, _ = voltile("rtl", "mac", "--width", 4, "-o", "mac.v")
+    assert code == 0 and "module mac" in (folder / "mac.v").read_text()
+
+
+def test_rtl_rejects_an_odd_width(voltile, folder):
+    code, _, err = voltile("rtl", "mac", "--width", 5, "-o", "odd.v")
+    assert (code, err) == (2, "error: width must be even and at least 4, not 5\n")
+    assert not (folder / "odd.v").exists()
+
+
+def test_rtl_rejects_a_folder_that_is_not_there(voltile):
+    code, _, err = voltile("rtl", "mac", "-o", "nowhere/mac.v")
+    assert code == 2
+    assert err == "error: nowhere/mac.v cannot be written: there is no folder nowhere\n"
+
+
+def test_help_shows_examples(voltile):
+    code, out, _ = voltile("run", "--help")
+    assert code == 0 and "voltile run cpu.sv alu.sv" in out
+
+
+def test_options_take_several_numbers():
+    assert _repeat_options(["run", "a.v", "--tiles", "3", "5", "7", "--top", "x", "9"]) == [
+        "run", "a.v", "--tiles", "3", "--tiles", "5", "--tiles", "7", "--top", "x", "9",
+    ]  # fmt: skip
+    assert _repeat_options(["run", "--tiles", "3", "b.v", "4"]) == [
+        "run", "--tiles", "3", "b.v", "4",
+    ]  # fmt: skip
