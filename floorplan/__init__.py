@@ -9,7 +9,8 @@ ClockNetwork, trace_clocks : which nets carry a clock.
 TimingGraph, build_timing_graph : the structure of setup timing.
 Timer, Timing, Wires : timing with a supply per instance.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
-Placement, place, check_mesh, placement_to_arrays, placement_from_arrays : where cells stand.
+place, place_for_timing, check_mesh : placement, also with critical nets short.
+Placement, placement_to_arrays, placement_from_arrays : where cells stand.
 VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
 opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
 """
@@ -33,6 +34,7 @@ from voltile.floorplan.placement import (
 from voltile.floorplan.synth import Sources, synthesize
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Timer, Timing, Wires
+from voltile.floorplan.timing_driven import place_for_timing
 from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
 from voltile.floorplan.vdd_selection import VddPlan, select_vdd
 
@@ -55,6 +57,7 @@ __all__ = [
     "netlist_to_arrays",
     "opensta_worst_slack",
     "place",
+    "place_for_timing",
     "placement_from_arrays",
     "placement_to_arrays",
     "read_sdc",

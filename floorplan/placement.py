@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -63,10 +62,11 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Problem:
-    """What the placer needs, in its own units; small enough to send to another process."""
+    """What the placer needs, in its own units. Net i is net `net[i]` of the netlist."""
 
     width: Ints
     height: int
+    net: Ints
     net_first: Ints
     net_node: Ints
     net_x: Ints
@@ -84,20 +84,21 @@ def place(
     technology: Technology,
     n: int,
     utilisation: float,
-    pool: Executor,
     seed: int = 1,
+    net_weight: Floats | None = None,
 ) -> Placement:
     """Place a netlist on an n x n mesh.
 
     Rows are broken at the tile borders before placement; ports stand evenly around the core in
-    their order; clock nets do not pull. The same inputs and seed give the same placement.
+    their order; clock nets do not pull. The same inputs and seed give the same placement. The
+    placer reports on standard output, which is silenced for this process meanwhile.
 
     Parameters
     ----------
     utilisation : float
         Share of the row area that cells fill.
-    pool : Executor
-        Where coloquinte runs: it writes to the standard output of its process.
+    net_weight : ndarray, shape (nets,), optional
+        How much the length of each net counts; by default all the same.
 
     Raises
     ------
@@ -110,7 +111,7 @@ def place(
     pin_x, pin_y = _pin_offsets(netlist, technology)
     problem = _problem(netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed)
     try:
-        x, y = pool.submit(_run_coloquinte, problem).result()
+        x, y = _run_coloquinte(problem, net_weight)
     except RuntimeError as error:
         fill = width.sum() * technology.site_height / grid.row_area
         raise PlacementInfeasible(
@@ -210,12 +211,14 @@ def _problem(
     def units(metres: Floats) -> Ints:
         return np.rint(metres / unit).astype(np.int64)
 
+    first = np.flatnonzero(np.diff(net, prepend=-1))
     height = round(grid.site_height / unit)
     origin = segments[:, 1:] * [_UNITS_PER_SITE, height]
     return _Problem(
         width=units(width),
         height=height,
-        net_first=np.concatenate([np.flatnonzero(np.diff(net, prepend=-1)), [len(net)]]),
+        net=net[first],
+        net_first=np.append(first, len(net)),
         net_node=node,
         net_x=units(at[0]),
         net_y=units(at[1]),
@@ -227,7 +230,7 @@ def _problem(
     )
 
 
-def _run_coloquinte(problem: _Problem) -> tuple[Ints, Ints]:
+def _run_coloquinte(problem: _Problem, net_weight: Floats | None) -> tuple[Ints, Ints]:
     """Place in this process; return the lower left corners of the cells in its units."""
     import coloquinte
 
@@ -251,9 +254,11 @@ def _run_coloquinte(problem: _Problem) -> tuple[Ints, Ints]:
         for x, y, flipped in problem.segments.tolist()
     ]
     node, x, y = (item.tolist() for item in (problem.net_node, problem.net_x, problem.net_y))
-    for start, stop in zip(problem.net_first[:-1], problem.net_first[1:], strict=True):
+    weight = np.ones(len(problem.net)) if net_weight is None else net_weight[problem.net]
+    first = problem.net_first
+    for start, stop, heavy in zip(first[:-1], first[1:], weight.tolist(), strict=True):
         if stop - start > 1:
-            circuit.add_net(node[start:stop], x[start:stop], y[start:stop])
+            circuit.add_net(node[start:stop], x[start:stop], y[start:stop], heavy)
     circuit.check()
     parameters = coloquinte.ColoquinteParameters(_EFFORT, problem.seed)
     with _silent():

@@ -7,6 +7,7 @@ write_outputs : the files of its run folder.
 """
 
 from voltile.flows.outputs import write_outputs
-from voltile.flows.run_job import RunConfig, RunResult, run
+from voltile.flows.run_config import RunConfig
+from voltile.flows.run_job import RunResult, run
 
 __all__ = ["RunConfig", "RunResult", "run", "write_outputs"]

@@ -117,7 +117,8 @@ def run_command(
     `voltile run cpu.sv alu.sv --top cpu --tiles 5 7 --activity trace.vcd`
     """
     from voltile.flows.outputs import write_outputs
-    from voltile.flows.run_job import RunConfig, run
+    from voltile.flows.run_config import RunConfig
+    from voltile.flows.run_job import run
 
     config = RunConfig(
         files=tuple(files or ()),

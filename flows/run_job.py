@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,13 @@ from voltile.floorplan import (
     check_mesh,
     netlist_from_arrays,
     netlist_to_arrays,
-    place,
+    place_for_timing,
     placement_from_arrays,
     placement_to_arrays,
     read_sdc,
     synthesize,
 )
+from voltile.flows.run_config import RunConfig
 from voltile.flows.stages import Stages, stage_key
 from voltile.flows.stimuli import dot_product_stimulus
 from voltile.hdl import Grid, to_rtlil
@@ -67,76 +68,6 @@ Floats = NDArray[np.float64]
 
 # Largest step between the supplies at which ideal-DVFS is evaluated [V].
 _FINE_STEP = 0.02
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """What to run.
-
-    Attributes
-    ----------
-    files : tuple of Path
-        Verilog or SystemVerilog sources; none: the built-in grid of `grid` MACs.
-    tech : str
-        Built-in technology or manifest file.
-    tiles : tuple of int
-        N of each N x N mesh.
-    period : float
-        Clock period that synthesis aims for [s].
-    utilisation : float
-        Share of the row area that cells fill.
-    intervals : tuple of int
-        Into how many Vdd intervals the range is split, each one a FINE-VH variant.
-    points : int
-        Number of frequencies, from the reach of the lowest supply to that of the highest.
-    frequencies : tuple of float
-        Frequencies instead of those [Hz].
-    activity : str
-        "auto" (dot products for the built-in grid, else random), "random", or a VCD or CSV file.
-    cycles, lanes : int
-        Length and number of the random streams that are simulated.
-    """
-
-    files: tuple[Path, ...] = ()
-    top: str = ""
-    includes: tuple[Path, ...] = ()
-    defines: tuple[str, ...] = ()
-    grid: tuple[int, int] = (4, 4)
-    tech: str = "sky130hd"
-    sdc: Path | None = None
-    tiles: tuple[int, ...] = (3, 5, 7)
-    period: float = 5e-9
-    utilisation: float = 0.7
-    intervals: tuple[int, ...] = (2, 4)
-    points: int = 17
-    frequencies: tuple[float, ...] = ()
-    activity: str = "auto"
-    cycles: int = 256
-    lanes: int = 64
-    seed: int = 1
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        checks: tuple[tuple[bool, str, object], ...] = (
-            (bool(self.tiles) and min(self.tiles) >= 1, "tiles must be 1 or more", self.tiles),
-            (min(self.grid) >= 1, "grid must have 1 or more rows and columns", self.grid),
-            (bool(self.intervals) and min(self.intervals) >= 1, "intervals must be 1 or more",
-             self.intervals),
-            (self.points >= 2, "points must be 2 or more", self.points),
-            (self.cycles >= 32, "cycles must be 32 or more", self.cycles),
-            (self.lanes >= 1, "lanes must be 1 or more", self.lanes),
-            (all(f > 0 for f in self.frequencies), "frequencies must be positive",
-             self.frequencies),
-        )  # fmt: skip
-        recording = self.activity not in ("auto", "random") and not Path(self.activity).is_file()
-        checks += (
-            (not recording, "activity must be auto, random, or a VCD or CSV file that exists",
-             self.activity),
-            (self.sdc is None or self.sdc.is_file(), "the SDC file must exist", self.sdc),
-        )  # fmt: skip
-        faults = [f"{text}, not {value}" for good, text, value in checks if not good]
-        if faults:
-            raise VoltileError("; ".join(faults))
 
 
 @dataclass(frozen=True)
@@ -317,18 +248,24 @@ def _placements(
     key: str,
 ) -> dict[int, Placement]:
     """The uncut layout, and that of every mesh."""
+    timer = Timer(graph, [technology.library(technology.nominal_vdd)])
+    parts = {f"placement-{n}x{n}": n for n in (1, *config.tiles)}
+    keys = {
+        part: stage_key(netlist=key, n=n, utilisation=config.utilisation, seed=config.seed)
+        for part, n in parts.items()
+    }
 
-    def place_one(n: int) -> dict[str, NDArray[Any]]:
-        return placement_to_arrays(
-            place(graph.netlist, graph.clocks, technology, n, config.utilisation, pool, config.seed)
-        )
+    def place_missing(missing: list[str]) -> dict[str, dict[str, NDArray[Any]]]:
+        jobs = {
+            part: pool.submit(
+                place_for_timing, timer, technology, parts[part], config.utilisation, config.seed
+            )
+            for part in missing
+        }
+        return {part: placement_to_arrays(job.result()) for part, job in jobs.items()}
 
-    placements = {}
-    for n in dict.fromkeys((1, *config.tiles)):
-        own = stage_key(netlist=key, n=n, utilisation=config.utilisation, seed=config.seed)
-        arrays = stages.run(f"placement-{n}x{n}", own, partial(place_one, n))
-        placements[n] = placement_from_arrays(arrays)
-    return placements
+    kept = stages.run_each("placement", keys, place_missing)
+    return {n: placement_from_arrays(kept[part]) for part, n in parts.items()}
 
 
 def _supply_points(

@@ -52,21 +52,37 @@ class Stages:
 
     def run(self, name: str, key: str, make: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
         """Return the arrays of a stage: those kept under the same key, else what `make` gives."""
+        return self.run_each(name, {name: key}, lambda missing: {missing[0]: make()})[name]
+
+    def run_each(
+        self,
+        name: str,
+        keys: Mapping[str, str],
+        make: Callable[[list[str]], Mapping[str, Arrays]],
+    ) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return the parts of a stage, each kept by itself; `make` gets those that are missing."""
         start = time.perf_counter()
-        kept = self._read(name, key)
-        if kept is not None:
+        found = {part: self._read(part, key) for part, key in keys.items()}
+        result = {part: arrays for part, arrays in found.items() if arrays is not None}
+        missing = [part for part in keys if part not in result]
+        if not missing:
             self.meter.reuse(name, time.perf_counter() - start)
             self.say(f"{name}: read again")
-            return kept
+            return result
         self.say(f"{name} ...")
         with self.meter.stage(name):
-            arrays = dict(make())
-        keyed: dict[str, Any] = {"_key": np.frombuffer(key.encode(), dtype=np.uint8), **arrays}
-        with write_atomically(self.folder / f"{name}.npz") as temporary:
-            np.savez(temporary, **keyed)
+            made = make(missing)
+        for part, arrays in made.items():
+            result[part] = dict(arrays)
+            self._write(part, keys[part], arrays)
         cost = self.meter.costs[name]
         self.say(f"{name}: {cost.wall_s:.1f} s, peak {cost.peak_bytes / 1e6:.0f} MB")
-        return arrays
+        return result
+
+    def _write(self, part: str, key: str, arrays: Arrays) -> None:
+        keyed: dict[str, Any] = {"_key": np.frombuffer(key.encode(), dtype=np.uint8), **arrays}
+        with write_atomically(self.folder / f"{part}.npz") as temporary:
+            np.savez(temporary, **keyed)
 
     def _read(self, name: str, key: str) -> dict[str, NDArray[Any]] | None:
         path = self.folder / f"{name}.npz"
