@@ -24,8 +24,8 @@ def place_for_timing(
     """Place a netlist on an n x n mesh so that critical nets come out short.
 
     Each placement uses the mean of the weights before it and those that its predecessor's timing
-    asks for; a memory of one step keeps paths from taking turns at being critical. Of all placements
-    made, the one with the shortest clock period is returned. Runs in this process and silences its
+    asks for; with that memory, paths do not take turns at being critical. Of all placements made,
+    the one with the shortest clock period is returned. Runs in this process and silences its
     standard output meanwhile.
 
     Parameters
