@@ -70,7 +70,8 @@ def _add_buffer(
 ) -> int:
     """Append an unconnected buffer and its output net; return its number."""
     number = len(buffer_pins)
-    label = f"{netlist.net_name[net]}$fanout${number}"
+    # The count of cells keeps names apart when a netlist is buffered again.
+    label = f"{netlist.net_name[net]}$fanout${netlist.cells + number}"
     cell_names.append(label + "$buffer")
     net_names.append(label)
     buffer_pins.append([OPEN] * pins)

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from voltile.core import NetlistError
 from voltile.floorplan.netlist import OPEN, Netlist
-from voltile.pdk import CellLibrary, Direction, SequentialKind
+from voltile.pdk import (
+    CellLibrary,
+    Direction,
+    SequentialKind,
+    parse_expression,
+    truth_table,
+    variables,
+)
 
 Ints = NDArray[np.int64]
 
@@ -63,15 +70,13 @@ def trace_clocks(netlist: Netlist, ports: Iterable[str] = ()) -> ClockNetwork:
     library = netlist.library
     is_clock_pin = clock_pins(library)[netlist.pin_library] & (netlist.pin_net != OPEN)
     through = _clock_cells(netlist, is_clock_pin)
-    port_net = dict(zip(netlist.port_name, netlist.port_net, strict=True))
+    port_net = netlist.input_port_net
     named = list(ports)
     for port in named:
         if port not in port_net:
-            raise NetlistError(f"{netlist.name} has no clock port '{port}'")
+            raise NetlistError(f"{netlist.name} has no input port '{port}' to be a clock")
     roots = (
-        [int(port_net[port]) for port in named]
-        if named
-        else _find_roots(netlist, is_clock_pin, through)
+        [port_net[port] for port in named] if named else _find_roots(netlist, is_clock_pin, through)
     )
     phase = np.full(netlist.nets, -1)
     root = np.full(netlist.nets, -1)
@@ -126,8 +131,12 @@ def _clock_cells(
 
 
 def _inverts(library: CellLibrary, netlist: Netlist, output: int) -> int:
+    """Whether an output of a cell with one input is high while the input is low."""
     text = library.pin_function[int(netlist.pin_library[output])]
-    return int(text.strip().startswith("!") or text.strip().endswith("'"))
+    if not text:  # a clock gate
+        return 0
+    tree = parse_expression(text)
+    return int(truth_table(tree, variables(tree))[0])
 
 
 def _sinks(netlist: Netlist, net: int) -> Ints:

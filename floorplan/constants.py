@@ -1,8 +1,8 @@
 """Case analysis: nets held constant, and the timing arcs that this leaves without effect.
 
 Constants come from tie cells and from ports held by `set_case_analysis`; they pass through logic,
-not through registers. An arc is off when, with the other inputs as they are held, its output does
-not follow its input, or does not follow it with that pair of edges.
+not through registers. An arc is off when, with the other inputs as they are held, its condition
+(`when`) cannot be true, its output does not follow its input, or not with that pair of edges.
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ def constant_nets(netlist: Netlist, case: Mapping[str, int]) -> Ints:
     Raises
     ------
     NetlistError
-        When `case` names a port that the netlist lacks.
+        When `case` names an input port that the netlist lacks.
     """
     value = np.full(netlist.nets, -1)
-    ports = dict(zip(netlist.port_name, netlist.port_net, strict=True))
+    ports = netlist.input_port_net
     for port, level in case.items():
         if port not in ports:
-            raise NetlistError(f"{netlist.name} has no port '{port}' to hold constant")
+            raise NetlistError(f"{netlist.name} has no input port '{port}' to hold constant")
         value[ports[port]] = level
     functions = _output_functions(netlist.library)
     ties = [kind for kind, outputs in functions.items() if any(not i for _, _, i in outputs)]
@@ -66,6 +66,10 @@ def enabled_arcs(
         kind = int(netlist.cell_type[cell])
         first = int(library.cell_first_pin[kind])
         wanted = int(library.arc_from[arc[row]]) - first
+        when = library.arc_when[arc[row]]
+        if when and not _can_hold(netlist, constants, cell, when):
+            enabled[row] = False
+            continue
         for output, table, inputs in functions.get(kind, ()):
             if output != int(library.arc_to[arc[row]]) - first or wanted not in inputs:
                 continue
@@ -77,6 +81,21 @@ def enabled_arcs(
             moves = ~before & after if out_edge[row] == 0 else before & ~after
             enabled[row] = bool(moves.any())
     return enabled
+
+
+def _can_hold(netlist: Netlist, constants: Ints, cell: int, when: str) -> bool:
+    """Whether a condition over the pins of an instance can be true with the constant nets."""
+    library, kind = netlist.library, int(netlist.cell_type[cell])
+    shift = int(netlist.first_pin[cell] - library.cell_first_pin[kind])
+    tree = parse_expression(when)
+    names = variables(tree)
+    levels = {}
+    for bit, name in enumerate(names):
+        pin = library.pin_index.get((kind, name))
+        net = OPEN if pin is None else int(netlist.pin_net[pin + shift])
+        if net != OPEN and constants[net] >= 0:
+            levels[bit] = int(constants[net])
+    return bool(_restrict(truth_table(tree, names), levels).any())
 
 
 def _output_functions(

@@ -6,7 +6,7 @@ file is Tcl, and Tcl of any other kind is refused with its line.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -44,13 +44,19 @@ class Constraints:
     false_to: frozenset[str] = frozenset()
 
 
-_WORD = re.compile(r'"[^"]*"|\{[^{}]*\}|\[|\]|;|[^\s\[\]{};"]+')
+# A bit of a bus may stand without braces, as in [get_ports act[3]].
+_WORD = re.compile(r'\s*("[^"]*"|\{[^{}]*\}|[][;]|[^][\s{};"]+(?:\[[\d*?]+\])?)')
+_COMMANDS = (
+    "create_clock", "set_input_delay", "set_output_delay", "set_load", "set_case_analysis",
+    "set_false_path",
+)  # fmt: skip
 # Options of the commands read here, and whether each takes a value.
 _OPTIONS = {
     "-name": True, "-period": True, "-waveform": True, "-clock": True, "-max": False,
     "-min": False, "-from": True, "-to": True, "-pin_load": False, "-add_delay": False,
     "-rise": False, "-fall": False, "-setup": False,
 }  # fmt: skip
+_UNMATCHED = "brackets, braces or quotes that do not match"
 
 
 def read_sdc(
@@ -71,25 +77,58 @@ def read_sdc(
         the line.
     """
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise VoltileError(f"SDC file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise VoltileError(f"SDC file {path} cannot be read: {error}") from None
     reader = _Reader(list(inputs), list(outputs), time_unit, capacitance_unit)
-    number = 0
+    for number, line in _lines(text):
+        try:
+            for words in _statements(line):
+                reader.statement(words)
+        except ValueError as error:
+            raise VoltileError(f"{path}:{number}: {error} in '{line}'") from None
+    try:
+        return reader.constraints()
+    except ValueError as error:
+        raise VoltileError(f"{path}: {error}") from None
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their continuations, and the number of the last line of each."""
     pending = ""
-    for line in text.splitlines():
-        number += 1
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
         pending += line.rstrip()
         if pending.endswith("\\"):
             pending = pending[:-1] + " "
-            continue
-        statement, pending = pending.strip(), ""
-        if statement and not statement.startswith("#"):
-            try:
-                reader.statement(statement)
-            except (ValueError, IndexError) as error:
-                raise VoltileError(f"{path}:{number}: {error} in '{statement}'") from None
-    return reader.constraints()
+            if number < len(lines):
+                continue
+        yield number, pending.strip()
+        pending = ""
+
+
+def _statements(line: str) -> Iterator[list[str]]:
+    """Words of each statement of a line; a comment may follow the last."""
+    words: list[str] = []
+    position = 0
+    while position < len(line):
+        if not words and line[position:].lstrip().startswith("#"):
+            break
+        match = _WORD.match(line, position)
+        if match is None:
+            if line[position:].strip():
+                raise ValueError(_UNMATCHED)
+            break
+        position = match.end()
+        if match.group(1) != ";":
+            words.append(match.group(1))
+        elif words:
+            yield words
+            words = []
+    if words:
+        yield words
 
 
 class _Reader:
@@ -110,43 +149,62 @@ class _Reader:
         self.false_from: set[str] = set()
         self.false_to: set[str] = set()
 
-    def statement(self, text: str) -> None:
-        words = _WORD.findall(text)
-        command, options, arguments = _split(words, self)
+    def statement(self, words: list[str]) -> None:
+        command, options, arguments = self.split(words)
         if command == "create_clock":
-            period = float(options["-period"][0]) * self.time
-            if not period > 0:
-                raise ValueError(f"period must be positive, not {period:g} s")
-            self.clocks += arguments[-1]
-            self.periods.add(period)
-            edges = options.get("-waveform", ["0", str(0.5 * period / self.time)])
-            low, high = (float(edge) * self.time / period for edge in " ".join(edges).split())
-            if low != 0 or not 0 < high < 1:
-                raise ValueError("the waveform must rise at 0 and fall within the period")
-            self.falls.add(high)
-        elif command in ("set_input_delay", "set_output_delay"):
-            if "-min" in options and "-max" not in options:
-                return  # hold is not analysed
-            delays = self.input_delay if command == "set_input_delay" else self.output_delay
-            for port in arguments[1]:
-                delays[port] = max(delays.get(port, -1.0), float(arguments[0][0]) * self.time)
+            self.create_clock(options, arguments)
+            return
+        if command == "set_false_path":
+            if ("-from" in options) == ("-to" in options) or arguments:
+                raise ValueError("give either -from or -to, with ports")
+            self.false_from |= set(self.ports(options.get("-from", ()), self.inputs))
+            self.false_to |= set(self.ports(options.get("-to", ()), self.outputs))
+            return
+        if len(arguments) != 2 or len(arguments[0]) != 1:
+            raise ValueError("expected a value and ports")
+        if "-min" in options and "-max" not in options:
+            return  # hold is not analysed
+        (value,), names = arguments
+        if command == "set_input_delay":
+            self.delay(self.input_delay, self.ports(names, self.inputs), value, options)
+        elif command == "set_output_delay":
+            self.delay(self.output_delay, self.ports(names, self.outputs), value, options)
         elif command == "set_load":
-            for port in arguments[1]:
-                self.load[port] = float(arguments[0][0]) * self.capacitance
-        elif command == "set_case_analysis":
-            value = arguments[0][0]
+            farad = float(value) * self.capacitance
+            self.load.update(dict.fromkeys(self.ports(names), farad))
+        else:
             if value not in ("0", "1", "zero", "one"):
                 raise ValueError(f"case must be 0 or 1, not {value}")
-            self.case.update(dict.fromkeys(arguments[1], int(value in ("1", "one"))))
-        elif command == "set_false_path":
-            if ("-from" in options) == ("-to" in options):
-                raise ValueError("give either -from or -to, with ports")
-            self.false_from |= set(options.get("-from", ()))
-            self.false_to |= set(options.get("-to", ()))
-        else:
-            raise ValueError(f"command '{command}' is not among the SDC commands that are read")
+            level = int(value in ("1", "one"))
+            self.case.update(dict.fromkeys(self.ports(names, self.inputs), level))
 
-    def ports(self, patterns: Iterable[str]) -> list[str]:
+    def create_clock(self, options: dict[str, list[str]], arguments: list[list[str]]) -> None:
+        if len(arguments) != 1:
+            raise ValueError("expected a clock port")
+        if "-period" not in options:
+            raise ValueError("expected -period")
+        period = float(" ".join(options["-period"])) * self.time
+        if not period > 0:
+            raise ValueError(f"period must be positive, not {period:g} s")
+        edges = [0.0, 0.5]
+        if "-waveform" in options:
+            edges = [float(edge) * self.time / period for edge in options["-waveform"]]
+        if len(edges) != 2 or edges[0] != 0 or not 0 < edges[1] < 1:
+            raise ValueError("the waveform must rise at 0 and fall within the period")
+        self.clocks += self.ports(arguments[0], self.inputs)
+        self.periods.add(period)
+        self.falls.add(edges[1])
+
+    def delay(
+        self, delays: dict[str, float], ports: list[str], value: str, options: Mapping[str, object]
+    ) -> None:
+        """Set a delay, or the later of two that hold side by side."""
+        seconds = float(value) * self.time
+        beside = not options.keys().isdisjoint(("-add_delay", "-rise", "-fall"))
+        for port in ports:
+            delays[port] = max(delays.get(port, seconds), seconds) if beside else seconds
+
+    def ports(self, patterns: Iterable[str], kind: list[str] | None = None) -> list[str]:
         """Port bits that match; a bus name stands for all its bits."""
         found = []
         for pattern in patterns:
@@ -160,24 +218,66 @@ class _Reader:
             if not hits:
                 raise ValueError(f"no port '{pattern}'")
             found += hits
+        for port in found:
+            if kind is not None and port not in kind:
+                what = "an input" if kind is self.inputs else "an output"
+                raise ValueError(f"port '{port}' is not {what}")
         return list(dict.fromkeys(found))
 
-    def collection(self, words: list[str]) -> list[str]:
+    def split(self, words: list[str]) -> tuple[str, dict[str, list[str]], list[list[str]]]:
+        """Split a statement into its command, its options, and its other arguments."""
+        command, *rest = words
+        if command not in _COMMANDS:
+            raise ValueError(f"command '{command}' is not among the SDC commands that are read")
+        options: dict[str, list[str]] = {}
+        arguments: list[list[str]] = []
+        while rest:
+            word = rest[0]
+            if word in _OPTIONS:
+                rest = rest[1:]
+                if _OPTIONS[word] and not rest:
+                    raise ValueError(f"{word} needs a value")
+                options[word], rest = self.take(rest, word) if _OPTIONS[word] else ([], rest)
+            elif re.fullmatch(r"-[a-z_]+", word):
+                raise ValueError(f"option {word} is not among those that are read")
+            else:
+                argument, rest = self.take(rest)
+                arguments.append(argument)
+        return command, options, arguments
+
+    def take(self, words: list[str], option: str = "") -> tuple[list[str], list[str]]:
+        """Value of the first word or bracketed command, and the words after it."""
+        word = words[0]
+        if word == "[":
+            if "]" not in words:
+                raise ValueError(_UNMATCHED)
+            end = words.index("]")
+            if "[" in words[1:end]:
+                raise ValueError("brackets inside brackets are not read")
+            return self.collection(words[1:end], option), words[end + 1 :]
+        if word == "]":
+            raise ValueError(_UNMATCHED)
+        return (word[1:-1].split() if word[0] in '{"' else [word]), words[1:]
+
+    def collection(self, words: list[str], option: str) -> list[str]:
         """Value of a bracketed command."""
         names = [name for word in words[1:] for name in word.strip('{}"').split()]
-        if words[0] == "get_ports":
+        command = words[0] if words else ""
+        if command == "get_ports":
             return self.ports(names)
-        if words[0] == "get_clocks":
-            return names
-        if words[0] == "all_inputs":
+        if command == "all_inputs":
             return self.inputs
-        if words[0] == "all_outputs":
+        if command == "all_outputs":
             return self.outputs
-        raise ValueError(f"command '{words[0]}' is not among the SDC commands that are read")
+        if command == "get_clocks":
+            if option != "-clock":
+                raise ValueError("get_clocks is read after -clock only")
+            return names
+        raise ValueError(f"command '{command}' is not among the SDC commands that are read")
 
     def constraints(self) -> Constraints:
         if len(self.periods) > 1 or len(self.falls) > 1:
-            raise VoltileError("clocks with different periods or waveforms are not supported")
+            raise ValueError("clocks with different periods or waveforms are not supported")
         clocks = tuple(dict.fromkeys(self.clocks))
         return Constraints(
             clocks=clocks,
@@ -190,44 +290,3 @@ class _Reader:
             false_from=frozenset(self.false_from),
             false_to=frozenset(self.false_to),
         )
-
-
-def _split(words: list[str], reader: _Reader) -> tuple[str, dict[str, list[str]], list[list[str]]]:
-    """Split a statement into its command, its options, and its other arguments."""
-    command, options, arguments = words[0], {}, []
-    at = 1
-
-    def take() -> list[str]:
-        nonlocal at
-        if words[at] == "[":
-            end = words.index("]", at)
-            # a bus index such as [3] belongs to the port name before it
-            inner = words[at + 1 : end]
-            bracket = [word for word in inner if word != "["]
-            at = end + 1
-            if at < len(words) and words[at] == "]":
-                bracket[-2:] = [f"{bracket[-2]}[{bracket[-1]}]"]
-                at += 1
-            return reader.collection(bracket)
-        word = words[at]
-        at += 1
-        return word[1:-1].split() if word[0] in '{"' else [word]
-
-    while at < len(words):
-        word = words[at]
-        if word == ";":
-            at += 1
-        elif word in _OPTIONS:
-            at += 1
-            options[word] = take() if _OPTIONS[word] else []
-        elif re.fullmatch(r"-[a-z_]+", word):
-            raise ValueError(f"option {word} is not among those that are read")
-        else:
-            arguments.append(take())
-    if command in ("create_clock", "set_false_path"):
-        return command, options, arguments
-    if len(arguments) != 2:
-        raise ValueError("expected a value and ports")
-    if not isinstance(arguments[1], list) or not arguments[1]:
-        raise ValueError("expected ports")
-    return command, options, [arguments[0], arguments[1]]

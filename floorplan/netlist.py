@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,6 +84,12 @@ class Netlist:
         """Whether each pin drives its net."""
         return np.equal(self.library.pin_direction[self.pin_library], Direction.OUTPUT)
 
+    @property
+    def input_port_net(self) -> dict[str, int]:
+        """Net of each input port, by its name."""
+        ports = zip(self.port_name, self.port_net.tolist(), self.port_is_input, strict=True)
+        return {name: net for name, net, is_input in ports if is_input}
+
     @cached_property
     def net_driver(self) -> Ints:
         """Output pin that drives each net, -1 where a port does, or nothing."""
@@ -120,7 +127,8 @@ def read_yosys_json(path: Path, top: str, library: CellLibrary) -> Netlist:
     Raises
     ------
     NetlistError
-        When a cell is not in the library, or nets fail `check_netlist`.
+        When a cell is not in the library, a constant has no tie cell, a port is an inout, or nets
+        fail `check_netlist`.
     """
     module = json.loads(path.read_text())["modules"][top]
     names: dict[int, str] = {}
@@ -154,18 +162,27 @@ def read_yosys_json(path: Path, top: str, library: CellLibrary) -> Netlist:
             pin_net.append(index[bits[0]] if bits else OPEN)
     port_name, port_net, port_is_input = [], [], []
     for name, item in module["ports"].items():
+        if item["direction"] == "inout":
+            raise NetlistError(f"{top}: port '{name}' is an inout, which is not supported")
         for bit, net in enumerate(item["bits"]):
-            if isinstance(net, int):
-                wide = len(item["bits"]) > 1
-                port_name.append(f"{name}[{bit + item.get('offset', 0)}]" if wide else name)
-                port_net.append(index[net])
-                port_is_input.append(item["direction"] == "input")
+            wide = len(item["bits"]) > 1
+            label = f"{name}[{bit + item.get('offset', 0)}]" if wide else name
+            if not isinstance(net, int):
+                raise NetlistError(
+                    f"{top}: output port '{label}' is constant '{net}' without a tie cell"
+                )
+            port_name.append(label)
+            port_net.append(index[net])
+            port_is_input.append(item["direction"] == "input")
+    for name, times in Counter(port_name).items():
+        if times > 1:
+            raise NetlistError(f"{top}: two ports are called '{name}'")
     netlist = Netlist(
         name=top,
         library=library,
         cell_name=tuple(cells),
         cell_type=cell_type,
-        net_name=tuple(names.values()),
+        net_name=_distinct(names.values()),
         pin_net=np.array(pin_net, dtype=np.int64),
         port_name=tuple(port_name),
         port_net=np.array(port_net, dtype=np.int64),
@@ -173,6 +190,16 @@ def read_yosys_json(path: Path, top: str, library: CellLibrary) -> Netlist:
     )
     check_netlist(netlist)
     return netlist
+
+
+def _distinct(labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels with a sign added where one comes again: bit x[3] of a bus and a scalar "x[3]"."""
+    seen: dict[str, None] = {}
+    for label in labels:
+        while label in seen:
+            label += "$"
+        seen[label] = None
+    return tuple(seen)
 
 
 def check_netlist(netlist: Netlist) -> None:
@@ -198,6 +225,20 @@ def check_netlist(netlist: Netlist) -> None:
 
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w$]*\Z")
+# IEEE 1364-2005, annex B.
+_KEYWORDS = frozenset(
+    """always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config
+    deassign default defparam design disable edge else end endcase endconfig endfunction
+    endgenerate endmodule endprimitive endspecify endtable endtask event for force forever fork
+    function generate genvar highz0 highz1 if ifnone incdir include initial inout input instance
+    integer join large liblist library localparam macromodule medium module nand negedge nmos
+    nor noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive pull0 pull1
+    pulldown pullup pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg release
+    repeat rnmos rpmos rtran rtranif0 rtranif1 scalared showcancelled signed small specify
+    specparam strong0 strong1 supply0 supply1 table task time tran tranif0 tranif1 tri tri0 tri1
+    triand trior trireg unsigned use uwire vectored wait wand weak0 weak1 while wire wor xnor
+    xor""".split()
+)
 
 
 def write_verilog(
@@ -273,7 +314,8 @@ def _net_text(netlist: Netlist, net: int) -> str:
 
 
 def _escape(name: str) -> str:
-    return name if _PLAIN_NAME.match(name) else f"\\{name} "
+    plain = _PLAIN_NAME.match(name) and name not in _KEYWORDS
+    return name if plain else f"\\{name} "
 
 
 # The arrays below are what a run folder keeps of a netlist.

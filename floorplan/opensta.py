@@ -111,10 +111,12 @@ def opensta_worst_slack(
             lines.append(f"set_false_path -from [get_ports {new}]")
         if name in constraints.false_to:
             lines.append(f"set_false_path -to [get_ports {new}]")
+    joined = np.zeros(netlist.nets, dtype=bool)
+    joined[netlist.pin_net[netlist.pin_net != OPEN]] = True
     lines += [
-        f"set_load -wire_load {capacitance * 1e12:.9f} [get_nets {_net_name(netlist, net)}]"
-        for net, capacitance in enumerate(wires.capacitance)
-        if capacitance > 0
+        f"set_load -wire_load {wires.capacitance[net] * 1e12:.9f} "
+        f"[get_nets {_net_name(netlist, int(net))}]"
+        for net in np.flatnonzero(joined & (wires.capacitance > 0))
     ]
     if np.any(wires.resistance > 0):
         _write_sdf(netlist, wire_delay, folder / "wires.sdf")

@@ -111,7 +111,7 @@ def place(
     pin_x, pin_y = _pin_offsets(netlist, technology)
     problem = _problem(netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed)
     try:
-        x, y = _run_coloquinte(problem, net_weight)
+        x, y = _place_cells(problem, net_weight)
     except RuntimeError as error:
         fill = width.sum() * technology.site_height / grid.row_area
         raise PlacementInfeasible(
@@ -230,8 +230,17 @@ def _problem(
     )
 
 
-def _run_coloquinte(problem: _Problem, net_weight: Floats | None) -> tuple[Ints, Ints]:
-    """Place in this process; return the lower left corners of the cells in its units."""
+def _place_cells(problem: _Problem, net_weight: Floats | None) -> tuple[Ints, Ints]:
+    """Return the lower left corners of the cells, in the placer's units."""
+    try:
+        return _run_coloquinte(problem, net_weight, spread=True)
+    except RuntimeError:  # in small tiles, cells that are widened may not fit where they are not
+        return _run_coloquinte(problem, net_weight, spread=False)
+
+
+def _run_coloquinte(
+    problem: _Problem, net_weight: Floats | None, spread: bool
+) -> tuple[Ints, Ints]:
     import coloquinte
 
     cells, ports = len(problem.width), len(problem.port_x)
@@ -262,7 +271,8 @@ def _run_coloquinte(problem: _Problem, net_weight: Floats | None) -> tuple[Ints,
     circuit.check()
     parameters = coloquinte.ColoquinteParameters(_EFFORT, problem.seed)
     with _silent():
-        circuit.expand_cells_to_density(_SPREAD, 0.0)
+        if spread:
+            circuit.expand_cells_to_density(_SPREAD, 0.0)
         circuit.place_global(parameters)
         circuit.place_detailed(parameters)
     return np.array(circuit.cell_x[:cells]), np.array(circuit.cell_y[:cells])

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from voltile.core import SynthesisError, TechnologyError
+from voltile.core import NetlistError, SynthesisError, TechnologyError
 from voltile.core.yosys import run_yosys
 from voltile.floorplan.buffering import buffer_high_fanout
 from voltile.floorplan.netlist import Netlist, read_yosys_json
@@ -39,6 +40,8 @@ stime -p -c
 # Wire load model for the mapping, in row heights of wire per sink: the mean over the placed nets of
 # a processor core (bench/wire_load.py), nearly proportional to the fan-out.
 _ROWS_PER_SINK = 4.5
+# What Yosys says of two drivers; it goes on with one of them.
+_CONFLICT = re.compile(r"multiple conflicting drivers for (.+?):\s*\n(.*)")
 # A latch that is transparent while the clock is low, and the AND gate behind it: the usual
 # behavioural model of a clock gate.
 _LATCH_GATE = r"""
@@ -80,14 +83,14 @@ def synthesize(sources: Sources, technology: Technology, period: float, folder: 
     period : float
         Clock period that the mapping aims for [s]; a longer one gives a smaller, slower netlist.
     folder : Path
-        Receives the scripts and logs.
+        Receives the script and the log of Yosys.
 
     Raises
     ------
     SynthesisError
         When Yosys refuses the sources, the top is unknown, or the design is empty.
     NetlistError
-        When something cannot be mapped to the library.
+        When a net has several drivers, or something cannot be mapped to the library.
     """
     if not period > 0:
         raise SynthesisError(f"clock period must be positive, not {period:g} s")
@@ -96,21 +99,36 @@ def synthesize(sources: Sources, technology: Technology, period: float, folder: 
         raise SynthesisError(f"source file {missing[0]} does not exist")
     folder.mkdir(parents=True, exist_ok=True)
     library = technology.library(technology.nominal_vdd)
-    liberty = _with_wire_load(technology, folder)
-    picoseconds = f"{period * 1e12:.0f}"
-    (folder / "abc.script").write_text(_ABC_SCRIPT.format(period=picoseconds, fanout=_ABC_FANOUT))
-    (folder / "abc.constr").write_text(_constraints(technology, library))
-    (folder / "clock_gate.v").write_text(_LATCH_GATE)
+    # Not in the folder: passes take no path with a space, such as a run folder may have.
+    with TemporaryDirectory(prefix="voltile-") as name:
+        scratch = Path(name)
+        passes = _passes(sources, technology, library, period, scratch)
+        log = run_yosys(passes, folder, "synth")
+        conflict = _CONFLICT.search(log)
+        if conflict is not None:
+            raise NetlistError(f"net '{conflict[1]}' has several drivers: {conflict[2].strip()}")
+        top = _top_name(scratch / "netlist.json")
+        netlist = read_yosys_json(scratch / "netlist.json", top, library)
+    if not netlist.cells:
+        raise SynthesisError(f"module '{top}' is empty: there is no logic in it")
+    return buffer_high_fanout(netlist, technology, MAX_FANOUT)
+
+
+def _passes(
+    sources: Sources, technology: Technology, library: CellLibrary, period: float, scratch: Path
+) -> list[str]:
+    """All passes from sources to `scratch`/netlist.json; what they read is written to `scratch`."""
     gate_name, gate = _clock_gate(technology, library)
-    (folder / "clock_gate_map.v").write_text(
+    (scratch / "clock_gate.v").write_text(_LATCH_GATE)
+    (scratch / "clock_gate_map.v").write_text(
         "module voltile_clock_gate(input clk, input en, output gclk);\n"
         f"  {gate_name} _TECHMAP_REPLACE_ (.{gate.clock}(clk), .{gate.data}(en), "
         f".{gate.state}(gclk));\nendmodule\n"
     )
-    avoid = " ".join(f"-dont_use {pattern}" for pattern in technology.dont_use)
+    gate_ports = f"{gate.data}:{gate.clock}:{gate.state}"
     top = f"-top {sources.top}" if sources.top else "-auto-top"
-    passes = [
-        *_read_passes(sources, folder),
+    return [
+        *_read_passes(sources, scratch),
         f"hierarchy -check {top}",
         f"synth {top} -flatten -extra-map +/choices/kogge-stone.v",
         # The selection keeps the subcircuit search away from the rest of the design: over a whole
@@ -120,18 +138,10 @@ def synthesize(sources: Sources, technology: Technology, period: float, folder: 
             r"select -set gates t:$_DLATCH_N_ %co3:+$_DLATCH_N_[Q]:+$_AND_[A,B] "
             r"t:$_DLATCH_N_ %ci1:+$_DLATCH_N_[E] %u"
         ),
-        f"extract -map {folder / 'clock_gate.v'} @gates",
-        f"techmap -map {folder / 'clock_gate_map.v'}",
-        (
-            f"clockgate -pos {gate_name} {gate.data}:{gate.clock}:{gate.state} "
-            f"-min_net_size {_MIN_GATED}"
-        ),
-        f"dfflibmap -liberty {liberty} {avoid}",
-        "opt -purge",
-        (
-            f"abc -liberty {liberty} {avoid} -D {picoseconds} -constr {folder / 'abc.constr'} "
-            f"-script {folder / 'abc.script'}"
-        ),
+        f"extract -map {scratch / 'clock_gate.v'} @gates",
+        f"techmap -map {scratch / 'clock_gate_map.v'}",
+        f"clockgate -pos {gate_name} {gate_ports} -min_net_size {_MIN_GATED}",
+        *_map_passes(technology, library, period, scratch),
         "setundef -zero",
         (
             f"hilomap -singleton -hicell {' '.join(technology.tie_high)} "
@@ -140,42 +150,54 @@ def synthesize(sources: Sources, technology: Technology, period: float, folder: 
         "opt_clean -purge",
         # Ports that are declared signed make OpenSTA drop the whole bus.
         "setattr -unset signed",
-        f"write_json {folder / 'netlist.json'}",
+        f"write_json {scratch / 'netlist.json'}",
     ]
-    try:
-        run_yosys(passes, folder, "synth")
-    finally:
-        liberty.unlink()
-    name = _top_name(folder / "netlist.json")
-    netlist = read_yosys_json(folder / "netlist.json", name, library)
-    if not netlist.cells:
-        raise SynthesisError(f"module '{name}' is empty: nothing in it drives an output")
-    return buffer_high_fanout(netlist, technology, MAX_FANOUT)
 
 
-def _read_passes(sources: Sources, folder: Path) -> list[str]:
+def _map_passes(
+    technology: Technology, library: CellLibrary, period: float, scratch: Path
+) -> list[str]:
+    """Map registers and logic to the library."""
+    liberty = _with_wire_load(technology, scratch)
+    picoseconds = f"{min(max(period * 1e12, 1.0), 1e9):.0f}"  # abc takes no more and no less
+    script, limits = scratch / "abc.script", scratch / "abc.constr"
+    script.write_text(_ABC_SCRIPT.format(period=picoseconds, fanout=_ABC_FANOUT))
+    limits.write_text(_constraints(technology, library))
+    avoid = " ".join(f"-dont_use {pattern}" for pattern in technology.dont_use)
+    return [
+        f"dfflibmap -liberty {liberty} {avoid}",
+        "opt -purge",
+        # The cache of merged libraries is keyed by file name, and nothing ever empties it.
+        "libcache -scl -disable",
+        f"abc -liberty {liberty} {avoid} -D {picoseconds} -constr {limits} -script {script}",
+    ]
+
+
+def _read_passes(sources: Sources, scratch: Path) -> list[str]:
     if sources.rtlil:
-        (folder / "source.il").write_text(sources.rtlil)
-        return [f"read_rtlil {folder / 'source.il'}"]
+        (scratch / "source.il").write_text(sources.rtlil)
+        return [f"read_rtlil {scratch / 'source.il'}"]
     if not sources.files:
         raise SynthesisError("there is nothing to synthesise: no source file given")
-    files = " ".join(_word(path) for path in sources.files)
-    defines = " ".join(f"-D {name}" for name in sources.defines)
-    includes = " ".join(f"-I {_word(path)}" for path in sources.includes)
+    defines = [f"-D {name}" for name in sources.defines]
+    includes = [path.resolve() for path in sources.includes]
+    files = [f'"{path.resolve()}"' for path in sources.files]
     if any(path.suffix in (".sv", ".svh") for path in sources.files):
-        top = f"--top {sources.top}" if sources.top else ""
-        return [f"read_slang {defines} {includes} {top} {files}"]
-    return [f"read_verilog -sv {defines} {includes} {files}"]
-
-
-def _word(path: Path) -> str:
-    """A path as one word of a Yosys command; its SystemVerilog front end takes no quotes."""
-    text = str(path.resolve())
-    return f'"{text}"' if any(letter.isspace() for letter in text) else text
+        # In its own command file, unlike on the line of a pass, slang takes a quoted path.
+        words = [*defines, *(f'-I "{path}"' for path in includes)]
+        words += [f"--top {sources.top}"] if sources.top else []
+        (scratch / "slang.f").write_text("\n".join([*words, *files]) + "\n")
+        return [f"read_slang -f {scratch / 'slang.f'}"]
+    for path in includes:
+        if " " in str(path):  # which quotes do not help
+            raise SynthesisError(f"Yosys takes no include folder with a space: {path}")
+    return [" ".join(["read_verilog -sv", *defines, *(f"-I {path}" for path in includes), *files])]
 
 
 def _top_name(path: Path) -> str:
     modules = json.loads(path.read_text())["modules"]
+    if not modules:
+        raise SynthesisError("there is nothing to synthesise: the sources hold no module")
     tops = [name for name, item in modules.items() if int(item["attributes"].get("top", "0"), 2)]
     return str(tops[0] if tops else next(iter(modules)))
 
@@ -196,7 +218,7 @@ def _with_wire_load(technology: Technology, folder: Path) -> Path:
         f"slope : {per_sink:.3f};\n{lengths}}}\n"
     )
     body = text.index("{") + 1
-    target = folder.resolve() / f"{source.stem}__wire_load.lib"
+    target = folder / f"{source.stem}__wire_load.lib"
     target.write_text(text[:body] + model + text[body:])
     return target
 

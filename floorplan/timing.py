@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from voltile.core import NetlistError
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.floorplan.timing_graph import TimingGraph
 from voltile.pdk import CellLibrary, Tables
@@ -92,8 +93,21 @@ class Timing:
 
     @cached_property
     def min_period(self) -> float:
-        """Shortest clock period without a violation [s]."""
-        return float(self.endpoints.period.max(initial=0.0))
+        """Shortest clock period without a violation [s].
+
+        Raises
+        ------
+        NetlistError
+            When the design has no path at all.
+        """
+        return float(self.endpoints.period[self._critical_end])
+
+    @property
+    def _critical_end(self) -> int:
+        if not len(self.endpoints.node):
+            name = self.graph.netlist.name
+            raise NetlistError(f"{name} has no path to time from one port or register to another")
+        return int(np.argmax(self.endpoints.period))
 
     def worst_slack(self, period: float) -> float:
         """Worst setup slack over all endpoints at a clock period [s]."""
@@ -104,8 +118,7 @@ class Timing:
 
         The path is that of the endpoint with the largest `Endpoints.period`.
         """
-        graph = self.graph
-        end = int(np.argmax(self.endpoints.period))
+        graph, end = self.graph, self._critical_end
         node = int(self.endpoints.node[end])
         arrival = self.arrival[int(self.endpoints.launch[end])]
         path = []
@@ -209,7 +222,7 @@ class Timer:
         arrival[0, graph.source_rise] = (wire_delay + self._input_arrival)[graph.source_rise]
         if len(arrival) == 2:
             arrival[1, graph.source_fall] = 0.0
-        arrival = arrival[:, order]
+        arrival = arrival.take(order, axis=1)  # rows stay contiguous
         segment, part = self._places
         starts = graph.nodes - len(graph.end_node)
         axes_at = self._axes_at_level

@@ -114,8 +114,10 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
     Raises
     ------
     NetlistError
-        For a combinational loop, naming its cells, or a clock that cannot be traced.
+        For a combinational loop, naming its cells, a clock that cannot be traced, or a port that
+        the constraints name and the netlist lacks.
     """
+    _check_ports(netlist, constraints)
     clocks = trace_clocks(netlist, constraints.clocks)
     constants = constant_nets(netlist, constraints.case)
     records = _combinational_records(netlist, clocks, constants)
@@ -171,6 +173,15 @@ def _group(target: Ints, level: Ints) -> tuple[Ints, Ints, Ints]:
     count = counts[place]
     order = np.lexsort((target, rank, count, level))
     return order, rank[order], count[order]
+
+
+def _check_ports(netlist: Netlist, constraints: Constraints) -> None:
+    known = set(netlist.port_name)
+    named = (constraints.input_delay, constraints.output_delay, constraints.load,
+             constraints.false_from, constraints.false_to)  # fmt: skip
+    for port in (port for ports in named for port in ports):
+        if port not in known:
+            raise NetlistError(f"{netlist.name} has no port '{port}', which the constraints name")
 
 
 def _launching_ports(

@@ -48,6 +48,8 @@ class VddPlan:
         TimingInfeasible
             When not even all tiles at VddH meet it.
         """
+        if not frequency > 0:
+            raise ValueError(f"frequency must be positive, not {frequency:g} Hz")
         met = np.flatnonzero(self.period <= 1.0 / frequency * (1 + 1e-12))
         if not len(met):
             raise TimingInfeasible(

@@ -1,8 +1,9 @@
 """Turns a Liberty tree into a `CellLibrary`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +18,10 @@ from voltile.pdk.library import (
     Sequential,
     SequentialKind,
 )
+from voltile.pdk.logic import parse_expression
 from voltile.pdk.tables import pack_tables
+
+_Kind = TypeVar("_Kind")
 
 _DIRECTIONS = {item.name.lower(): item for item in Direction}
 _SENSES = {
@@ -62,6 +66,8 @@ class _Builder:
             if text is None and template is not None:
                 text = template.attributes.get(f"index_{number}")
             axes.append(_numbers(text))
+            if np.any(np.diff(axes[-1]) <= 0):
+                raise ValueError(f"table '{group.kind}' has an axis that does not ascend")
         shape = (max(len(axes[0]), 1), max(len(axes[1]), 1))
         values = _numbers(group.attributes["values"]) * unit
         if values.size != shape[0] * shape[1]:
@@ -84,7 +90,7 @@ def read_cell_library(path: Path) -> CellLibrary:
     library = read_liberty(path)
     try:
         return _build(library)
-    except LibertyError as error:
+    except (LibertyError, ValueError) as error:
         raise LibertyError(str(error), str(path)) from None
 
 
@@ -99,6 +105,8 @@ def _build(library: Group) -> CellLibrary:
         energy=capacitance * _unit(library, "voltage_unit", "V") ** 2,
     )
     cells = list(library.of_kind("cell"))
+    areas: list[float] = []
+    plain_leakages: list[float] = []
     names: list[str] = []
     functions: list[str] = []
     directions: list[int] = []
@@ -110,12 +118,14 @@ def _build(library: Group) -> CellLibrary:
     sequential: dict[int, Sequential] = {}
     for index, cell in enumerate(cells):
         try:
+            areas.append(cell.number("area") * 1e-12)
+            plain_leakages.append(cell.number("cell_leakage_power") * builder.leakage)
             pins = _expand_pins(cell)
             at = {name: len(names) + position for position, (name, _) in enumerate(pins)}
             for name, pin in pins:
                 names.append(name)
-                functions.append(pin.attributes.get("function", ""))
-                directions.append(_DIRECTIONS[pin.attributes.get("direction", "input")])
+                functions.append(_checked(pin.attributes.get("function", "")))
+                directions.append(_choice(pin, "direction", "input", _DIRECTIONS))
                 clocks.append("true" in (pin.attributes.get("clock"), _gate_clock(pin)))
                 plain = pin.number("capacitance")
                 caps = (
@@ -128,11 +138,11 @@ def _build(library: Group) -> CellLibrary:
                 _add_arcs(builder, index, at, name, pin)
             for state in cell.of_kind("leakage_power"):
                 value = state.number("value") * builder.leakage
-                leakages.append((index, value, state.attributes.get("when", "")))
+                leakages.append((index, value, _checked(state.attributes.get("when", ""))))
             state_of_cell = _sequential(cell)
             if state_of_cell is not None:
                 sequential[index] = state_of_cell
-        except (KeyError, ValueError) as error:
+        except ValueError as error:
             raise LibertyError(f"cell '{cell.label}': {error}") from None
         first_pin.append(len(names))
     # Files of one family list arcs and states in different orders; ours is always the same.
@@ -146,9 +156,8 @@ def _build(library: Group) -> CellLibrary:
         vdd=_voltage(library),
         temperature=library.number("nom_temperature", 25.0),
         cell_name=tuple(cell.label for cell in cells),
-        cell_area=np.array([cell.number("area") for cell in cells]) * 1e-12,
-        cell_leakage=np.array([cell.number("cell_leakage_power") for cell in cells])
-        * builder.leakage,
+        cell_area=np.array(areas),
+        cell_leakage=np.array(plain_leakages),
         cell_first_pin=np.array(first_pin),
         pin_name=tuple(names),
         pin_function=tuple(functions),
@@ -187,6 +196,21 @@ def _expand_pins(cell: Group) -> list[tuple[str, Group]]:
     ]
 
 
+def _checked(text: str) -> str:
+    """The text of a function or condition, once it is known to be an expression."""
+    if text:
+        parse_expression(text)
+    return text
+
+
+def _choice(group: Group, name: str, default: str, known: Mapping[str, _Kind]) -> _Kind:
+    """The value of an attribute that is one of a few words."""
+    word = group.attributes.get(name, default)
+    if word not in known:
+        raise ValueError(f"{name} '{word}' is not understood")
+    return known[word]
+
+
 def _gate_clock(pin: Group) -> str | None:
     return pin.attributes.get("clock_gate_clock_pin")
 
@@ -197,13 +221,17 @@ def _add_arcs(builder: _Builder, cell: int, at: dict[str, int], name: str, pin: 
         if kind not in _ARC_TYPES:  # pulse widths, non-sequential checks
             continue
         arc_type = _ARC_TYPES[kind]
-        sense = _SENSES[timing.attributes.get("timing_sense", "non_unate")]
+        sense = _choice(timing, "timing_sense", "non_unate", _SENSES)
         tables = _arc_tables(builder, timing, arc_type)
         if max(tables) < 0:
             continue
+        timed = arc_type <= ArcType.FALLING_EDGE
+        if timed and any((tables[edge] < 0) != (tables[edge + 1] < 0) for edge in (0, 2)):
+            start = timing.attributes.get("related_pin", "")
+            raise ValueError(f"an arc from {start} to {name} has a delay without an output slew")
         for related in _related(timing, at):
             builder.arcs.append((cell, related, at[name], arc_type, sense, *tables))
-            builder.arc_when.append(timing.attributes.get("when", ""))
+            builder.arc_when.append(_checked(timing.attributes.get("when", "")))
     for power in pin.of_kind("internal_power"):
         children = {group.kind: group for group in power.groups}
         both = children.get("power")
@@ -213,7 +241,7 @@ def _add_arcs(builder: _Builder, cell: int, at: dict[str, int], name: str, pin: 
         )
         for related in _related(power, at) or [-1]:
             builder.powers.append((cell, at[name], related, *edges))
-            builder.power_when.append(power.attributes.get("when", ""))
+            builder.power_when.append(_checked(power.attributes.get("when", "")))
 
 
 def _arc_tables(builder: _Builder, timing: Group, arc_type: ArcType) -> tuple[int, ...]:
@@ -231,7 +259,11 @@ def _arc_tables(builder: _Builder, timing: Group, arc_type: ArcType) -> tuple[in
 
 
 def _related(group: Group, at: dict[str, int]) -> list[int]:
-    return [at[name] for name in group.attributes.get("related_pin", "").split()]
+    names = group.attributes.get("related_pin", "").split()
+    unknown = [name for name in names if name not in at]
+    if unknown:
+        raise ValueError(f"there is no pin '{unknown[0]}'")
+    return [at[name] for name in names]
 
 
 def _sequential(cell: Group) -> Sequential | None:
@@ -262,6 +294,10 @@ def _clock_gate(cell: Group, kind: str) -> Sequential:
         for role, names in roles.items():
             if pin.attributes.get(f"clock_gate_{role}_pin") == "true":
                 names.append(pin.label)
+    if not (roles["clock"] and roles["enable"] and roles["out"]):
+        raise ValueError(
+            "a clock gate needs pins marked clock_gate_clock_pin, _enable_pin and _out_pin"
+        )
     return Sequential(
         SequentialKind.CLOCK_GATE,
         clock=roles["clock"][0],
@@ -310,9 +346,12 @@ def _unit(library: Group, name: str, symbol: str) -> float:
 
 
 def _capacitance_unit(library: Group) -> float:
-    parts = library.attributes.get("capacitive_load_unit", "1, pf").split(",")
-    prefix = parts[1].strip().strip('"').lower().removesuffix("f")
-    return float(parts[0]) * _PREFIX[prefix]
+    text = library.attributes.get("capacitive_load_unit", "1, pf")
+    number, _, unit = text.partition(",")
+    prefix = unit.strip().strip('"').lower().removesuffix("f")
+    if prefix not in _PREFIX or not unit:
+        raise LibertyError(f"capacitive_load_unit '{text}' is not understood")
+    return float(number) * _PREFIX[prefix]
 
 
 def _voltage(library: Group) -> float:

@@ -207,7 +207,7 @@ def select_cells(library: CellLibrary, cells: Iterable[str]) -> CellLibrary:
     A design uses a fifth of a library's cells; what is done per library then costs a fifth.
     """
     wanted = set(cells)
-    kept = np.array([i for i, name in enumerate(library.cell_name) if name in wanted])
+    kept = np.flatnonzero([name in wanted for name in library.cell_name])
     new_cell = np.full(len(library.cell_name), -1)
     new_cell[kept] = np.arange(len(kept))
     pins = np.flatnonzero(new_cell[library.pin_cell] >= 0)

@@ -2,7 +2,6 @@
 
 import os
 import tomllib
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -46,6 +45,8 @@ class Technology:
         Placement site [m].
     tile_gap : int
         Void between tiles beside each other, in sites.
+    files : tuple of Path
+        What it was read from: manifest, LEF and Liberty files.
     cells : frozenset of str, optional
         Cells that its libraries hold; None: all.
     """
@@ -68,6 +69,7 @@ class Technology:
     tie_high: tuple[str, str]
     tie_low: tuple[str, str]
     dont_use: tuple[str, ...]
+    files: tuple[Path, ...] = ()
     cells: frozenset[str] | None = None
     _loaded: dict[float, CellLibrary] = field(default_factory=dict, repr=False)
 
@@ -99,7 +101,9 @@ class Technology:
                     f"{self.liberty[exact]} is characterised at {library.vdd:.3f} V, "
                     f"not at the {exact:.3f} V that the manifest says"
                 )
-            if self.cells is not None:
+            if self.cells is None:
+                self._check_roles(library)
+            else:
                 library = select_cells(library, self.cells)
         elif self.vdds[0] < vdd < self.vdds[-1]:
             above = next(item for item in self.vdds if item > vdd)
@@ -108,9 +112,19 @@ class Technology:
         else:
             raise TechnologyError(
                 f"technology {self.name} is characterised from {self.vdds[0]:.2f} to "
-                f"{self.vdds[-1]:.2f} V, not at {vdd:.2f} V"
+                f"{self.vdds[-1]:.2f} V, not at {vdd:g} V"
             )
         return self._loaded.setdefault(exact or vdd, library)
+
+    def _check_roles(self, library: CellLibrary) -> None:
+        buffer = self.buffer_cell
+        roles = ((buffer, self.buffer_input), (buffer, self.buffer_output), self.tie_high,
+                 self.tie_low)  # fmt: skip
+        for cell, pin in roles:
+            if (library.cell_index.get(cell, -1), pin) not in library.pin_index:
+                raise TechnologyError(
+                    f"technology {self.name}: its library has no cell '{cell}' with pin '{pin}'"
+                )
 
 
 def find_pdk(name: str) -> Path:
@@ -178,8 +192,13 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         return base / name
 
     layout, wire, cells = manifest["layout"], manifest["wire"], manifest["cells"]
-    liberty = {float(item["vdd_v"]): existing(item["file"]) for item in manifest["library"]}
-    lef = read_lef(existing(name) for name in layout["tech_lef"] + layout["lef"])
+    liberty: dict[float, Path] = {}
+    for item in manifest["library"]:
+        if float(item["vdd_v"]) in liberty:
+            raise TechnologyError(f"manifest {path}: two libraries at {item['vdd_v']:.2f} V")
+        liberty[float(item["vdd_v"])] = existing(item["file"])
+    lef_files = [existing(name) for name in layout["tech_lef"] + layout["lef"]]
+    lef = read_lef(lef_files)
     if layout["site"] not in lef.sites:
         raise TechnologyError(f"manifest {path}: no LEF file defines site '{layout['site']}'")
     site = lef.sites[layout["site"]]
@@ -205,6 +224,7 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         tie_high=tuple(cells["tie_high"]),
         tie_low=tuple(cells["tie_low"]),
         dont_use=tuple(cells.get("dont_use", ())),
+        files=(path, *lef_files, *liberty.values()),
     )
 
 
@@ -216,8 +236,8 @@ def _read_cached(path: Path) -> CellLibrary:
         try:
             with np.load(cached, allow_pickle=False) as arrays:
                 return library_from_arrays(dict(arrays))
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            pass  # a damaged cache file is read anew and written over
+        except Exception:  # a damaged file fails in many ways; it is read anew and written over
+            pass
     library = read_cell_library(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

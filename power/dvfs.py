@@ -26,6 +26,9 @@ from voltile.power.power import PowerModel, PowerReport
 
 Floats = NDArray[np.float64]
 
+# A frequency this much beyond reach is the same frequency, rounded; as `VddPlan.raised` has it.
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class OperatingCurve:
@@ -124,7 +127,7 @@ def vdd_hopping(points: SupplyPoints, levels: Sequence[float], frequency: Floats
     steps = [points.at_vdd(level) for level in levels]
     reach = np.array([float(step.frequency[0]) for step in steps])
     _check_reach(frequency, float(reach.max()), "Vdd-hopping")
-    chosen = np.searchsorted(reach, frequency * (1 - 1e-12))
+    chosen = np.minimum(np.searchsorted(reach, frequency * (1 - _ROUNDING)), len(reach) - 1)
     energy = np.array([float(step.energy[0]) for step in steps])[chosen]
     leakage = np.array([float(step.leakage[0]) for step in steps])[chosen]
     vdd = np.array(levels)[chosen]
@@ -147,7 +150,7 @@ def vdd_dithering(
     _check_reach(frequency, float(reach.max()), "Vdd-dithering")
     energy = np.array([float(step.energy[0]) for step in steps])
     leakage = np.array([float(step.leakage[0]) for step in steps])
-    upper = np.clip(np.searchsorted(reach, frequency * (1 - 1e-12)), 1, len(levels) - 1)
+    upper = np.clip(np.searchsorted(reach, frequency * (1 - _ROUNDING)), 1, len(levels) - 1)
     lower = upper - 1
     time_high = np.clip((frequency - reach[lower]) / (reach[upper] - reach[lower]), 0, 1)
     full = reach * energy + leakage
@@ -193,7 +196,7 @@ def evaluate_interval(
     """Select tiles and measure power for the frequencies within reach of (VddL, VddH)."""
     timer = Timer(graph, libraries)
     plan = select_vdd(timer, placement, wires)
-    within = frequency[frequency <= plan.reach * (1 + 1e-12)]
+    within = frequency[frequency <= plan.reach * (1 + _ROUNDING)]
     steps = sorted({plan.raised(float(item)) for item in within})
     model = PowerModel(graph.netlist, graph.clocks, activity, libraries)
     rows = []
@@ -232,7 +235,7 @@ def fine_vh(
     _check_reach(frequency, max(item.plan.reach for item in intervals), f"FINE-VH {n} x {n}")
     rows, tile_vdd = [], []
     for item in frequency:
-        best = next(x for x in intervals if item <= x.plan.reach * (1 + 1e-12))
+        best = next(x for x in intervals if item <= x.plan.reach * (1 + _ROUNDING))
         plan = best.plan
         at = best.steps.index(plan.raised(float(item)))
         power = float(item) * best.energy[at] + best.leakage[at]
@@ -244,7 +247,7 @@ def fine_vh(
 
 def _check_reach(frequency: Floats, reach: float, scheme: str) -> None:
     highest = float(frequency.max(initial=0.0))
-    if highest > reach * (1 + 1e-9):
+    if highest > reach * (1 + _ROUNDING):
         raise TimingInfeasible(
             f"{highest / 1e6:.1f} MHz is beyond the reach of {scheme}: at most "
             f"{reach / 1e6:.1f} MHz",

@@ -1,0 +1,57 @@
+"""Files that are whole or absent."""
+
+import hashlib
+import stat
+
+import pytest
+
+from voltile.core import file_hash, write_atomically
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def test_written_file_has_the_content_and_is_readable_by_all(tmp_path):
+    path = tmp_path / "result.csv"
+    with write_atomically(path) as temporary:
+        assert temporary.parent == tmp_path and temporary.suffix == ".csv"
+        assert not path.exists()
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert names(tmp_path) == ["result.csv"]
+
+
+def test_error_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "result.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="^half way$"), write_atomically(path) as temporary:
+        temporary.write_text("new")
+        raise RuntimeError("half way")
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["result.csv"]
+
+
+def test_interrupt_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), write_atomically(tmp_path / "x.json") as temporary:
+        temporary.write_text("{")
+        raise KeyboardInterrupt
+    assert names(tmp_path) == []
+
+
+def test_folder_that_is_not_there_is_an_error(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="missing"),
+        write_atomically(tmp_path / "missing" / "x.json"),
+    ):
+        raise AssertionError("the block must not run")
+
+
+def test_file_hash_is_sha256(tmp_path):
+    path = tmp_path / "data"
+    path.write_bytes(b"abc" * 100_000)
+    assert file_hash(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    path.write_bytes(b"abc")
+    # The example of FIPS 180-4.
+    assert file_hash(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

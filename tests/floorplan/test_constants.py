@@ -1,0 +1,122 @@
+"""Constants from tie cells and held ports, against truth tables, and arcs that they switch off."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from toy_netlists import make_netlist, random_netlist
+
+from voltile.core import NetlistError
+from voltile.floorplan import Constraints, build_timing_graph
+from voltile.floorplan.constants import constant_nets
+
+# Written by hand, not read from the library.
+LOGIC = {
+    "toy_inv_1": lambda a: {"Y": not a}, "toy_inv_4": lambda a: {"Y": not a},
+    "toy_buf_1": lambda a: {"Y": a}, "toy_buf_4": lambda a: {"Y": a},
+    "toy_nand2_1": lambda a, b: {"Y": not (a and b)},
+    "toy_nand3_1": lambda a, b, c: {"Y": not (a and b and c)},
+    "toy_nor2_1": lambda a, b: {"Y": not (a or b)}, "toy_and2_1": lambda a, b: {"Y": a and b},
+    "toy_or2_1": lambda a, b: {"Y": a or b}, "toy_xor2_1": lambda a, b: {"Y": a != b},
+    "toy_mux2_1": lambda a, b, s: {"Y": b if s else a},
+    "toy_aoi21_1": lambda a, b, c: {"Y": not ((a and b) or c)},
+    "toy_ha_1": lambda a, b: {"S": a != b, "CO": a and b},
+}  # fmt: skip
+
+
+def known(netlist, held):
+    """Net values by a naive rule: a cell's output is known when all completions agree."""
+    library = netlist.library
+    values = {net: bool(held[name]) for name, net in
+              zip(netlist.port_name, netlist.port_net.tolist(), strict=True) if name in held}
+    changed = True
+    while changed:
+        changed = False
+        for cell in range(netlist.cells):
+            kind = library.cell_name[int(netlist.cell_type[cell])]
+            pins = {library.pin_name[int(netlist.pin_library[pin])]: int(netlist.pin_net[pin])
+                    for pin in range(netlist.first_pin[cell], netlist.first_pin[cell + 1])}
+            if kind not in LOGIC:
+                continue
+            inputs = [pins[name] for name in library.inputs_of(int(netlist.cell_type[cell]))]
+            free = sorted({net for net in inputs if net not in values})
+            for output in LOGIC[kind](*[False] * len(inputs)):
+                results = set()
+                for levels in product((False, True), repeat=len(free)):
+                    case = values | dict(zip(free, levels, strict=True))
+                    results.add(bool(LOGIC[kind](*(case[net] for net in inputs))[output]))
+                if len(results) == 1 and pins[output] not in values:
+                    values[pins[output]] = results.pop()
+                    changed = True
+    return values
+
+
+def test_constants_pass_through_logic(toy_technology):
+    grown = 0
+    for seed in range(8):
+        netlist = random_netlist(toy_technology.library(1.0), seed, 60)
+        rng = np.random.default_rng(seed)
+        held = {port: int(rng.integers(2)) for port in ("a0", "a1", "a2")[: 1 + seed % 3]}
+        found = constant_nets(netlist, held)
+        expected = known(netlist, held)
+        assert {net: bool(found[net]) for net in np.flatnonzero(found >= 0)} == expected
+        grown += len(expected) - len(held)
+    assert grown > 20
+
+
+def test_tie_cells_are_constant_and_registers_stop_constants(toy_technology):
+    cells = {
+        "t": ("toy_tie_1", {"H": "h", "L": "l"}),
+        "n": ("toy_nor2_1", {"A": "h", "B": "a", "Y": "n"}),
+        "r": ("toy_dff_1", {"D": "n", "CK": "clk", "Q": "q"}),
+        "m": ("toy_mux2_1", {"A": "q", "B": "a", "S": "l", "Y": "y"}),
+    }
+    netlist = make_netlist(toy_technology.library(1.0), cells, ["clk", "a"], ["y"])
+    names = netlist.net_name
+    values = dict(zip(names, constant_nets(netlist, {}).tolist(), strict=True))
+    assert values == {"clk": -1, "a": -1, "y": -1, "h": 1, "l": 0, "n": 0, "q": -1}
+    graph = build_timing_graph(netlist, Constraints())
+    into = {(names[s >> 1], s & 1, t & 1)
+            for s, t in zip(graph.source.tolist(), graph.target.tolist(), strict=True)
+            if names[t >> 1] == "y"}  # fmt: skip
+    # The select is low: only input A, which does not invert, reaches the output.
+    assert into == {("q", 0, 0), ("q", 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("held", "pairs"),
+    [
+        ({}, {("a", 0, 0), ("a", 1, 1), ("a", 0, 1), ("a", 1, 0)}),
+        ({"b": 0}, {("a", 0, 0), ("a", 1, 1)}),
+        ({"b": 1}, {("a", 0, 1), ("a", 1, 0)}),
+        ({"a": 1}, set()),
+    ],
+)
+def test_held_exclusive_or_inverts_or_not(toy_technology, held, pairs):
+    cells = {"x": ("toy_xor2_1", {"A": "a", "B": "b", "Y": "y"})}
+    netlist = make_netlist(toy_technology.library(1.0), cells, ["a", "b"], ["y"])
+    graph = build_timing_graph(netlist, Constraints(case=held))
+    found = {(netlist.net_name[s >> 1], s & 1, t & 1)
+             for s, t in zip(graph.source.tolist(), graph.target.tolist(), strict=True)}
+    assert {pair for pair in found if pair[0] == "a"} == pairs
+
+
+@pytest.mark.parametrize(("held", "arcs"), [({}, 3), ({"a": 1}, 1), ({"a": 0}, 2),
+                                            ({"a": 0, "b": 0}, 1), ({"a": 1, "b": 1}, 0)])
+def test_conditional_arcs_whose_condition_cannot_hold_are_off(toy_technology, held, arcs):
+    """C to Y has an arc for !A&!B, A&!B and !A&B each."""
+    cells = {"x": ("toy_aoi21_1", {"A": "a", "B": "b", "C": "c", "Y": "y"})}
+    netlist = make_netlist(toy_technology.library(1.0), cells, ["a", "b", "c"], ["y"])
+    graph = build_timing_graph(netlist, Constraints(case=held))
+    from_c = graph.source >> 1 == netlist.net_name.index("c")
+    assert from_c.sum() == 2 * arcs  # two pairs of edges
+
+
+def test_case_rejects_a_port_that_is_not_there(toy_technology):
+    netlist = random_netlist(toy_technology.library(1.0), 0)
+    with pytest.raises(NetlistError) as fault:
+        build_timing_graph(netlist, Constraints(case={"mode": 1}))
+    assert str(fault.value) == "toy has no input port 'mode' to hold constant"
+    with pytest.raises(NetlistError) as fault:
+        build_timing_graph(netlist, Constraints(case={"y0": 1}))
+    assert str(fault.value) == "toy has no input port 'y0' to hold constant"

@@ -1,0 +1,86 @@
+"""Footprints from LEF text."""
+
+import pytest
+from toy_technology import CELLS, SITE, TECH_LEF, lef_text
+
+from voltile.core import LibertyError
+from voltile.pdk import Lef, Macro, read_lef
+
+TEXT = """VERSION 5.8 ;  # a comment with MACRO X
+SITE small
+  SIZE 0.46 BY 2.72 ;
+END small
+MACRO inv
+  SIZE 1.38 BY 2.72 ;
+  SITE small ;
+  PIN A
+    PORT
+      LAYER li1 ;
+        RECT 0.10 1.00 0.30 1.50 ;
+        RECT 0 0 9 9 ;
+    END
+  END A
+  OBS
+    LAYER li1 ;
+      RECT 0 0 1 1 ;
+  END
+END inv
+END LIBRARY
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "made.lef"
+    path.write_text(text)
+    return read_lef([path])
+
+
+def test_sizes_and_the_middle_of_first_shapes_are_in_metres(tmp_path):
+    lef = read(tmp_path, TEXT)
+    assert lef.sites == {"small": pytest.approx((0.46e-6, 2.72e-6))}
+    inv = lef.macros["inv"]
+    assert (inv.width, inv.height) == pytest.approx((1.38e-6, 2.72e-6))
+    assert inv.pin_offset == {"A": pytest.approx((0.20e-6, 1.25e-6))}
+
+
+def test_several_files_join(tmp_path):
+    for name, text in (("a.lef", TECH_LEF), ("b.lef", lef_text()), ("c.lef", TEXT)):
+        (tmp_path / name).write_text(text)
+    lef = read_lef(tmp_path / name for name in ("a.lef", "b.lef", "c.lef"))
+    assert set(lef.macros) == {*CELLS, "inv"} and set(lef.sites) == {"toysite", "small"}
+    for name, cell in CELLS.items():
+        macro = lef.macros[name]
+        assert macro.width == pytest.approx(cell.width * SITE[0] * 1e-6)
+        assert list(macro.pin_offset) == [*cell.inputs, *cell.outputs]
+    assert read_lef([]) == Lef({}, {})
+    assert isinstance(lef.macros["inv"], Macro)
+
+
+@pytest.mark.parametrize("line", [2, 3, 6, 8, 11, 15, 18])
+def test_read_lef_rejects_a_file_cut_off(tmp_path, line):
+    with pytest.raises(LibertyError) as fault:
+        read(tmp_path, "\n".join(TEXT.splitlines()[:line]))
+    what = "SITE 'small'" if line < 4 else "MACRO 'inv'"
+    path = tmp_path / "made.lef"
+    assert str(fault.value) == f"{path}:{line}: the file ends inside {what}: cut off?"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("SIZE 1.38 BY 2.72", "SIZE wide BY 2.72", 6),
+        ("SIZE 0.46 BY 2.72", "SIZE 0.46", 3),
+        ("RECT 0.10 1.00 0.30 1.50", "RECT 0.10 1.00", 11),
+    ],
+)
+def test_read_lef_rejects_a_statement_that_is_none(tmp_path, old, new, line):
+    with pytest.raises(LibertyError) as fault:
+        read(tmp_path, TEXT.replace(old, new))
+    path = tmp_path / "made.lef"
+    assert str(fault.value) == f"{path}:{line}: not a LEF statement: '{new} ;'"
+
+
+def test_read_lef_rejects_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(LibertyError) as fault:
+        read_lef([tmp_path / "none.lef"])
+    assert str(fault.value) == f"{tmp_path / 'none.lef'}: cannot be read: No such file or directory"
