@@ -6,16 +6,32 @@ from typing import Annotated
 
 import typer
 
+import voltile
 from voltile.core import VoltileError
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="Precision-scalable MAC hardware, its measured cost, and fine-grained dual-Vdd.",
 )
 rtl = typer.Typer(no_args_is_help=True, help="Write the Verilog of a built-in design.")
 app.add_typer(rtl, name="rtl")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"voltile {voltile.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Precision-scalable MAC hardware, its measured cost, and fine-grained dual-Vdd."""
+
 
 Output = Annotated[Path, typer.Option("--out", "-o", help="Verilog file to write.")]
 Width = Annotated[int, typer.Option(help="Operand width in bits, even, at least 4.")]
