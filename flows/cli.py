@@ -107,7 +107,10 @@ def run_command(
         typer.Option(help="auto, random, or a recording: VCD or CSV. Auto is dot products for the "
                      "built-in grid, else random."),
     ] = "auto",
-    sdc: Annotated[Path | None, typer.Option(help="Timing constraints.")] = None,
+    sdc: Annotated[
+        Path | None,
+        typer.Option(help="SDC constraints, in ns and pF; --period, not they, sets the period."),
+    ] = None,
     include: Annotated[
         list[Path] | None, typer.Option("--include", "-I", help="Include folder; repeat.")
     ] = None,

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +52,15 @@ class Stages:
 
     def run(self, name: str, key: str, make: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
         """Return the arrays of a stage: those kept under the same key, else what `make` gives."""
-        return self.run_each(name, {name: key}, lambda missing: {missing[0]: make()})[name]
+        return self.run_each(name, {name: key}, lambda missing: [(missing[0], make())])[name]
 
     def run_each(
         self,
         name: str,
         keys: Mapping[str, str],
-        make: Callable[[list[str]], Mapping[str, Arrays]],
+        make: Callable[[list[str]], Iterable[tuple[str, Arrays]]],
     ) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return the parts of a stage, each kept by itself; `make` gets those that are missing."""
+        """Return the parts of a stage; `make` yields those that are missing, each kept at once."""
         start = time.perf_counter()
         found = {part: self._read(part, key) for part, key in keys.items()}
         result = {part: arrays for part, arrays in found.items() if arrays is not None}
@@ -71,10 +71,9 @@ class Stages:
             return result
         self.say(f"{name} ...")
         with self.meter.stage(name):
-            made = make(missing)
-        for part, arrays in made.items():
-            result[part] = dict(arrays)
-            self._write(part, keys[part], arrays)
+            for part, arrays in make(missing):
+                result[part] = dict(arrays)
+                self._write(part, keys[part], arrays)
         cost = self.meter.costs[name]
         self.say(f"{name}: {cost.wall_s:.1f} s, peak {cost.peak_bytes / 1e6:.0f} MB")
         return result
