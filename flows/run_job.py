@@ -190,6 +190,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
 
     stimulus = _stimulus(config, graph)
     activity_key = stage_key(netlist=key, stimulus=stimulus.description, seed=config.seed,
+                             cycles=stimulus.cycles, lanes=stimulus.lanes,
                              recording=_recording_hash(config))  # fmt: skip
     activity = activity_from_arrays(
         stages.run("activity", activity_key, lambda: _simulate(graph, stimulus))
