@@ -22,7 +22,7 @@ from voltile.core import NetlistError
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.floorplan.timing_graph import TimingGraph
 from voltile.pdk import CellLibrary, Tables
-from voltile.pdk.tables import union_axes
+from voltile.pdk.supply_tables import stack_supplies
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -127,7 +127,7 @@ class Timing:
             if into.start >= into.stop:
                 break
             latest = int(np.argmax(arrival[graph.source[into]] + self.delay[into]))
-            record = into.start + latest * into.step
+            record = into.start + latest
             path.append(record)
             node = int(graph.source[record])
         records = np.array(path, dtype=np.int64)
@@ -135,6 +135,8 @@ class Timing:
 
     def slack(self, period: float) -> Floats:
         """Worst slack through each node at a clock period [s], +inf where no endpoint follows."""
+        from voltile.floorplan.propagation import require
+
         graph = self.graph
         result = np.full(graph.nodes, np.inf)
         for launch, arrival in enumerate(self.arrival):
@@ -143,14 +145,9 @@ class Timing:
             ends = self.endpoints.node[mine]
             margin = self.endpoints.delay[mine] - arrival[ends]
             np.minimum.at(required, ends, period * self.endpoints.share[mine] - margin)
-            for level in range(len(graph.level_start) - 1, 0, -1):
-                records = slice(int(graph.level_start[level - 1]), int(graph.level_start[level]))
-                target = graph.target[records]
-                np.minimum.at(
-                    required,
-                    graph.source[records],
-                    required[target] - self.wire_delay[target] - self.delay[records],
-                )
+            require(
+                graph.source, graph.first, graph.end_node, self.delay, self.wire_delay, required
+            )
             reached = np.isfinite(arrival)
             result[reached] = np.minimum(result[reached], (required - arrival)[reached])
         return result
@@ -173,7 +170,7 @@ class Timer:
         pairs, self._pair = np.unique(
             np.stack([graph.delay_table, graph.slew_table], axis=1), axis=0, return_inverse=True
         )
-        self._tables = _pack([library.tables for library in libraries], pairs)
+        self._tables = stack_supplies([library.tables for library in libraries], pairs)
         # The clock network is ideal: checks are read at a clock slew of 0.
         self._checks = _fold_checks([library.tables for library in libraries], graph.checks.table)
         netlist = graph.netlist
@@ -209,130 +206,21 @@ class Timer:
         supply : ndarray of int, shape (cells,)
             Which of the timer's libraries each instance is supplied by.
         """
+        from voltile.floorplan.propagation import propagate
+
         graph, tables = self.graph, self._tables
         load, wire_delay = self.loads(supply, wires)
-        # Known before the first arrival: the table of each record, and where its load falls in it.
-        row = supply[graph.cell] * tables.pairs + self._pair
-        base, load_part = self._place_loads(row, load)
-        # Inside, nodes stand in the order in which they are computed: a level is a slice.
-        order = self._order
-        wire = wire_delay[order]
         slew = np.zeros(graph.nodes)
         arrival = np.full((2 if self._uses_falling_edge else 1, graph.nodes), -np.inf)
         arrival[0, graph.source_rise] = (wire_delay + self._input_arrival)[graph.source_rise]
         if len(arrival) == 2:
             arrival[1, graph.source_fall] = 0.0
-        arrival = arrival.take(order, axis=1)  # rows stay contiguous
-        segment, part = self._places
-        starts = graph.nodes - len(graph.end_node)
-        axes_at = self._axes_at_level
-        tables.place_slew(axes_at[0], slew[:starts], segment[:, :starts], part[:, :starts])
-        flat_segment, flat_part = segment.reshape(-1), part.reshape(-1)
-        from_axis = tables.slew_axis_of[row] * graph.nodes + self._source
-        delay = np.zeros(len(graph.source))
-        columns, patches = tables.columns, tables.patches
-        for level in range(len(graph.level_start) - 1):
-            start, stop = int(graph.level_start[level]), int(graph.level_start[level + 1])
-            at = from_axis[start:stop]
-            corner = patches.take(base[start:stop] + flat_segment.take(at) * columns, axis=0)
-            loads = load_part[start:stop]
-            low = corner[:, 0] + corner[:, 1] * loads
-            low += (corner[:, 2] + corner[:, 3] * loads) * flat_part.take(at)
-            delay[start:stop] = low.real
-            source = self._source[start:stop]
-            latest = [row_of.take(source) + low.real for row_of in arrival]
-            for first, last, begin, end in self._groups[level]:
-                shape = (-1, last - first)
-                slew[first:last] = low.imag[begin:end].reshape(shape).max(axis=0)
-                for row_of, values in zip(arrival, latest, strict=True):
-                    row_of[first:last] = values[begin:end].reshape(shape).max(axis=0)
-            nodes = slice(starts + graph.level_end[level], starts + graph.level_end[level + 1])
-            arrival[:, nodes] += wire[nodes]
-            tables.place_slew(axes_at[level + 1], slew[nodes], segment[:, nodes], part[:, nodes])
-        arrival, slew = arrival[:, self._position], slew[self._position]
+        row = supply[graph.cell] * tables.groups + self._pair
+        delay = propagate(
+            tables, row, graph.source, graph.first, graph.end_node, load, wire_delay, arrival, slew
+        )
         endpoints = self._endpoints(supply, arrival, slew)
         return Timing(graph, arrival, slew, load, delay, wire_delay, endpoints)
-
-    @cached_property
-    def _places(self) -> tuple[Ints, NDArray[np.float32]]:
-        """Scratch, shape (slew axes, nodes): where the slew of each node falls on each axis."""
-        shape = (len(self._tables.slew_axes), self.graph.nodes)
-        return np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.float32)
-
-    @cached_property
-    def _axes_at_level(self) -> list[Ints]:
-        """Slew axes of the tables that the nodes of each level lead to, at any supply."""
-        graph, tables = self.graph, self._tables
-        levels = len(graph.level_start)
-        node_level = np.zeros(graph.nodes, dtype=np.int64)
-        node_level[graph.end_node] = np.repeat(np.arange(1, levels), np.diff(graph.level_end))
-        needed = np.zeros((levels, len(tables.slew_axes)), dtype=bool)
-        for number in range(len(self.libraries)):
-            axis = tables.slew_axis_of[number * tables.pairs + self._pair]
-            needed[node_level[graph.source], axis] = True
-        return [np.flatnonzero(row) for row in needed]
-
-    @cached_property
-    def _order(self) -> Ints:
-        """Nodes in the order of computation: starts of paths, then `end_node`."""
-        starts = np.ones(self.graph.nodes, dtype=bool)
-        starts[self.graph.end_node] = False
-        return np.concatenate([np.flatnonzero(starts), self.graph.end_node])
-
-    @cached_property
-    def _position(self) -> Ints:
-        """Place of each node in `_order`."""
-        position = np.empty(self.graph.nodes, dtype=np.int64)
-        position[self._order] = np.arange(self.graph.nodes)
-        return position
-
-    @cached_property
-    def _source(self) -> Ints:
-        return self._position[self.graph.source]
-
-    def _place_loads(self, row: Ints, load: Floats) -> tuple[Ints, NDArray[np.float32]]:
-        """Index of the first value of each record's load segment, and the position in it."""
-        graph, tables = self.graph, self._tables
-        if self._ends_share_axis:
-            axis = tables.load_axis_of.take(row.take(self._first_record))
-            segment, part = tables.place_load(axis, load[graph.end_node])
-            end = graph.end_of_record
-            return row * tables.size + segment.take(end), part.take(end)
-        segment, part = tables.place_load(tables.load_axis_of[row], load[graph.target])
-        return row * tables.size + segment, part
-
-    @cached_property
-    def _ends_share_axis(self) -> bool:
-        """Whether the arcs that end in one node all have the load axis of their cell's output."""
-        end, first = self.graph.end_of_record, self._first_record
-        axes = [
-            self._tables.load_axis_of[number * self._tables.pairs + self._pair]
-            for number in range(len(self.libraries))
-        ]
-        return all(np.array_equal(axis[first][end], axis) for axis in axes)
-
-    @cached_property
-    def _first_record(self) -> Ints:
-        """A record that ends in each of `end_node`."""
-        first = np.zeros(len(self.graph.end_node), dtype=np.int64)
-        first[self.graph.end_of_record] = np.arange(len(self.graph.source))
-        return first
-
-    @cached_property
-    def _groups(self) -> list[list[tuple[int, int, int, int]]]:
-        """Per level, its groups: nodes in `_order` first to last, records begin to end of level."""
-        graph = self.graph
-        starts = graph.nodes - len(graph.end_node)
-        ends, records = (graph.group_end + starts).tolist(), graph.group_start.tolist()
-        bounds, offset = graph.level_group.tolist(), graph.level_start.tolist()
-        return [
-            [
-                (ends[group], ends[group + 1],
-                 records[group] - offset[level], records[group + 1] - offset[level])
-                for group in range(bounds[level], bounds[level + 1])
-            ]
-            for level in range(len(bounds) - 1)
-        ]  # fmt: skip
 
     @cached_property
     def _uses_falling_edge(self) -> bool:
@@ -381,53 +269,6 @@ class Timer:
 
 
 @dataclass(frozen=True)
-class _Packed:
-    """Delay and slew tables of all supplies, row = supply * pairs + pair.
-
-    `patches` holds, for each cell of the grid of table points, the four coefficients of
-    a + b * load + c * slew + d * load * slew, where load and slew run from 0 to 1 over the patch:
-    one gather serves all corners. They are complex, delay in the real and output slew in the
-    imaginary part, so that one interpolation serves both. Single precision, of 1e-7, halves the
-    traffic; arrivals are summed in double.
-    """
-
-    pairs: int
-    columns: int
-    size: int
-    patches: NDArray[np.complex64]
-    slew_axes: Floats
-    slew_scale: Floats
-    slew_offset: Floats
-    slew_axis_of: Ints
-    load_axes: Floats
-    load_axis_of: Ints
-    last_load: Ints
-    last_slew: Ints
-
-    def place_load(self, axis: Ints, load: Floats) -> tuple[Ints, NDArray[np.float32]]:
-        """Segment of each load on its axis, and the position in it."""
-        segment = np.zeros(len(axis), dtype=np.int64)
-        for inner in self.load_axes.T[1:-1]:
-            segment += load >= inner[axis]
-        segment = np.minimum(segment, self.last_load[axis])
-        start = self.load_axes[axis, segment]
-        part = (load - start) / (self.load_axes[axis, segment + 1] - start)
-        return segment, part.astype(np.float32)
-
-    def place_slew(
-        self, axes: Ints, slew: Floats, segment: Ints, part: NDArray[np.float32]
-    ) -> None:
-        """Write the segment of each slew, and the position in it, for some of the slew axes."""
-        for number in axes:
-            # A comparison with every point; a binary search of so short an axis mispredicts.
-            inner = self.slew_axes[number, 1 : self.last_slew[number] + 1, None]
-            found = np.add.reduce(slew >= inner, axis=0, dtype=np.int64)
-            segment[number] = found
-            part[number] = slew * self.slew_scale[number].take(found)
-            part[number] -= self.slew_offset[number].take(found)
-
-
-@dataclass(frozen=True)
 class _FoldedChecks:
     """Tables of the checks over the slew of the data alone, shape (supplies, checks, points)."""
 
@@ -467,60 +308,3 @@ def _fold_checks(libraries: Sequence[Tables], table: Ints) -> _FoldedChecks:
         )
 
     return _FoldedChecks(fill(axes, np.inf), fill(values, 0.0), np.stack(last))
-
-
-def _pack(libraries: Sequence[Tables], pairs: Ints) -> _Packed:
-    delay, slew = pairs.T
-    # The two tables of an arc may have axes of their own; on the union both stay what they are.
-    slew_axis_in = [union_axes(item.slew_axis[delay], item.slew_axis[slew]) for item in libraries]
-    load_axis_in = [union_axes(item.load_axis[delay], item.load_axis[slew]) for item in libraries]
-    rows = max(axis.shape[1] for axis in slew_axis_in)
-    columns = max(axis.shape[1] for axis in load_axis_in)
-    shape = (len(libraries), len(pairs))
-    values = np.zeros((*shape, rows, columns), dtype=np.complex128)
-    slew_axis = np.full((*shape, rows), np.inf)
-    load_axis = np.full((*shape, columns), np.inf)
-    for number, (tables, slews, loads) in enumerate(
-        zip(libraries, slew_axis_in, load_axis_in, strict=True)
-    ):
-        own_rows, own_columns = slews.shape[1], loads.shape[1]
-        block = values[number, :, :own_rows, :own_columns]
-        block.real = tables.resample(delay, slews, loads)
-        block.imag = tables.resample(slew, slews, loads)
-        slew_axis[number, :, :own_rows] = slews
-        load_axis[number, :, :own_columns] = loads
-    slew_axes, slew_axis_of = np.unique(slew_axis.reshape(-1, rows), axis=0, return_inverse=True)
-    load_axes, load_axis_of = np.unique(load_axis.reshape(-1, columns), axis=0, return_inverse=True)
-    return _Packed(
-        len(pairs),
-        columns,
-        rows * columns,
-        _patches(values),
-        slew_axes,
-        *_slopes(slew_axes),
-        slew_axis_of,
-        load_axes,
-        load_axis_of,
-        np.isfinite(load_axes).sum(axis=1) - 2,
-        np.isfinite(slew_axes).sum(axis=1) - 2,
-    )
-
-
-def _slopes(axes: Floats) -> tuple[Floats, Floats]:
-    """Scale and offset that give the position in each segment; 0 beyond the end of an axis."""
-    with np.errstate(invalid="ignore"):
-        widths = np.diff(axes, axis=1)
-    inside = np.isfinite(widths)
-    scale = np.divide(1.0, widths, out=np.zeros_like(widths), where=inside)
-    return scale, np.where(inside, axes[:, :-1], 0.0) * scale
-
-
-def _patches(values: NDArray[np.complex128]) -> NDArray[np.complex64]:
-    """Coefficients of every patch, shape (all table points, 4), at its low corner."""
-    corner = np.zeros((*values.shape, 4), dtype=np.complex64)
-    inner = corner[..., :-1, :-1, :]
-    low, right = values[..., :-1, :-1], values[..., :-1, 1:]
-    up, far = values[..., 1:, :-1], values[..., 1:, 1:]
-    inner[..., 0], inner[..., 1], inner[..., 2] = low, right - low, up - low
-    inner[..., 3] = far - right - up + low
-    return corner.reshape(-1, 4)

@@ -1,9 +1,8 @@
 """The structure of setup timing: what depends on what, in which order. No numbers yet.
 
 A node is a net with an edge: node 2 * net rises, node 2 * net + 1 falls. A record is one timing arc
-of one instance for one input edge and one output edge. Records stand level by level of the node
-they end in; within a level, nodes with equally many records form a group, a matrix with one column
-per node, so that the latest arrival at each is a maximum over rows.
+of one instance for one input edge and one output edge. The records into a node stand together, and
+nodes in an order in which every record starts at a node before the one it ends in.
 """
 
 from dataclasses import dataclass
@@ -48,14 +47,12 @@ class TimingGraph:
 
     Attributes
     ----------
-    source, target, cell, delay_table, slew_table : ndarray of int, shape (records,)
-        Nodes, instance, and tables in the library.
+    source, cell, delay_table, slew_table : ndarray of int, shape (records,)
+        Node, instance, and tables in the library.
     end_node : ndarray of int, shape (ends,)
-        Nodes in which records end, in the order of their columns.
-    level_start, level_end, level_group : ndarray of int, shape (levels + 1,)
-        First record, first entry of `end_node`, and first group of each level.
-    group_start, group_end : ndarray of int, shape (groups + 1,)
-        First record and first entry of `end_node` of each group.
+        Nodes in which records end.
+    first : ndarray of int, shape (ends + 1,)
+        The records into `end_node[i]` are `first[i]` to `first[i + 1]`.
     source_rise, source_fall : ndarray of int
         Nodes where data is launched by the rising and by the falling edge of a clock port: clock
         nets; and, in `source_rise`, input ports.
@@ -65,16 +62,11 @@ class TimingGraph:
     constraints: Constraints
     clocks: ClockNetwork
     source: Ints
-    target: Ints
     cell: Ints
     delay_table: Ints
     slew_table: Ints
     end_node: Ints
-    level_start: Ints
-    level_end: Ints
-    level_group: Ints
-    group_start: Ints
-    group_end: Ints
+    first: Ints
     source_rise: Ints
     source_fall: Ints
     checks: Checks
@@ -85,11 +77,9 @@ class TimingGraph:
         return 2 * self.netlist.nets
 
     @cached_property
-    def end_of_record(self) -> Ints:
-        """Entry of `end_node` in which each record ends."""
-        place = np.empty(self.nodes, dtype=np.int64)
-        place[self.end_node] = np.arange(len(self.end_node))
-        return place[self.target]
+    def target(self) -> Ints:
+        """Node in which each record ends, shape (records,)."""
+        return np.repeat(self.end_node, np.diff(self.first))
 
     @cached_property
     def _place_of_node(self) -> Ints:
@@ -100,12 +90,7 @@ class TimingGraph:
     def records_into(self, node: int) -> slice:
         """Records that end in a node; empty for a start node."""
         place = int(self._place_of_node[node])
-        if place < 0:
-            return slice(0, 0, 1)
-        group = int(np.searchsorted(self.group_end, place, side="right")) - 1
-        first, last = int(self.group_end[group]), int(self.group_end[group + 1])
-        start, stop = int(self.group_start[group]), int(self.group_start[group + 1])
-        return slice(start + place - first, stop, last - first)
+        return slice(0, 0) if place < 0 else slice(*self.first[place : place + 2].tolist())
 
 
 def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGraph:
@@ -123,16 +108,9 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
     records = _combinational_records(netlist, clocks, constants)
     source, target, cell, delay_table, slew_table = records
     level = _levels(netlist, source >> 1, target >> 1, cell)
-    order, rank, count = _group(target, level[target >> 1])
+    order = np.lexsort((target, level[target >> 1]))
     source, target, cell, delay_table, slew_table = (array[order] for array in records)
-    end_node = target[rank == 0]
-    end_level, end_count = level[end_node >> 1], count[rank == 0]
-    new_group = (np.diff(end_level, prepend=0) > 0) | (np.diff(end_count, prepend=0) != 0)
-    group_end = np.append(np.flatnonzero(new_group), len(end_node))
-    group_start = np.append(0, np.cumsum(end_count))[group_end]
-    levels = np.arange(1, int(end_level.max(initial=0)) + 2)
-    level_end = np.searchsorted(end_level, levels)
-    level_group = np.searchsorted(group_end, level_end)
+    start = np.flatnonzero(np.diff(target, prepend=-1))
     clock_net = np.flatnonzero(clocks.is_clock & (constants < 0))
     rising = 2 * clock_net + clocks.net_phase[clock_net]
     ports = _launching_ports(netlist, constraints, clocks, constants)
@@ -141,38 +119,15 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
         constraints,
         clocks,
         source,
-        target,
         cell,
         delay_table,
         slew_table,
-        end_node,
-        level_start=group_start[level_group],
-        level_end=level_end,
-        level_group=level_group,
-        group_start=group_start,
-        group_end=group_end,
+        end_node=target[start],
+        first=np.append(start, len(target)),
         source_rise=np.concatenate([rising, 2 * ports, 2 * ports + 1]),
         source_fall=rising ^ 1,
         checks=_register_checks(netlist, clocks, constants),
     )
-
-
-def _group(target: Ints, level: Ints) -> tuple[Ints, Ints, Ints]:
-    """Order the records as `TimingGraph` keeps them.
-
-    Returns
-    -------
-    order, rank, count : ndarray of int, shape (records,)
-        The order; and, in it, the number of each record among those of its node, and how many
-        records its node has.
-    """
-    nodes, place, counts = np.unique(target, return_inverse=True, return_counts=True)
-    by_node = np.argsort(place, kind="stable")
-    rank = np.empty(len(target), dtype=np.int64)
-    rank[by_node] = np.arange(len(target)) - np.repeat(np.cumsum(counts) - counts, counts)
-    count = counts[place]
-    order = np.lexsort((target, rank, count, level))
-    return order, rank[order], count[order]
 
 
 def _check_ports(netlist: Netlist, constraints: Constraints) -> None:

@@ -25,9 +25,9 @@ from voltile.floorplan.clocks import ClockNetwork
 from voltile.floorplan.netlist import Netlist
 from voltile.floorplan.timing import Timing
 from voltile.pdk import CellLibrary
+from voltile.pdk.supply_tables import stack_supplies
 from voltile.power.activity import Activity
 from voltile.power.conditions import PinProbabilities
-from voltile.power.energy_tables import EnergyTables
 from voltile.power.events import internal_events
 
 Floats = NDArray[np.float64]
@@ -121,11 +121,9 @@ class PowerModel:
         ]
         self._leakage = np.stack([_leakage(netlist, library, pins) for library in libraries])
         events = internal_events(netlist, activity, pins)
-        self._event_cell, self._event_rate = events.cell, events.rate
-        self._tables = EnergyTables(
-            [library.tables for library in libraries],
-            events.table, events.cell, events.slew_node, events.load_node,
-        )  # fmt: skip
+        self._events = events
+        used, self._event_group = np.unique(events.table, return_inverse=True)
+        self._tables = stack_supplies([library.tables for library in libraries], used[:, None])
         self._max_load = _largest_clock_load(netlist, clocks)
         self._bind_nets(clocks, activity)
 
@@ -161,14 +159,18 @@ class PowerModel:
         timing : Timing
             Slews and loads, of the same netlist at these supplies.
         """
+        from voltile.pdk.lookup import lookup
+
         cells = self.netlist.cells
         if supply.shape != (cells,):
             raise ValueError(f"supply must have shape ({cells},), not {supply.shape}")
         load = np.minimum(timing.load, self._max_load)
-        energy = self._tables.lookup(supply, timing.slew, load) * self._event_rate
+        events = self._events
+        row = supply[events.cell] * self._tables.groups + self._event_group
+        energy = lookup(self._tables, row, timing.slew[events.slew_node], load[events.load_node])
         return PowerReport(
             self._switching_energy(supply, timing),
-            _sum_by(self._event_cell, energy, cells),
+            _sum_by(events.cell, energy * events.rate, cells),
             self._leakage[supply, np.arange(cells)],
         )
 

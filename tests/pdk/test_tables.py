@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voltile.pdk.lookup import lookup
+from voltile.pdk.supply_tables import stack_supplies
 from voltile.pdk.tables import interpolate_tables, pack_tables, select_tables, union_axes
 
 numbers = st.floats(-100, 100)
@@ -57,6 +59,28 @@ def test_lookup_is_bilinear_and_continues_beyond_the_ends(many, data):
         steps = [np.diff(axis).min() for axis in many[number][:2]]
         scale = 100 * (1 + 25 / steps[0]) * (1 + 25 / steps[1])
         assert found[at] == pytest.approx(expected, rel=1e-9, abs=1e-12 * scale)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(st.tuples(tables(), tables()), min_size=1, max_size=3), st.data())
+def test_stacked_tables_of_supplies_give_what_each_supply_gives(pairs, data):
+    """Two supplies with other axes, and groups of two tables whose axes differ."""
+    supplies = [pack_tables([*side, *side[::-1]]) for side in zip(*pairs, strict=True)]
+    count = 2 * len(pairs)
+    groups = np.stack([np.arange(count), np.arange(count)[::-1]], axis=1)
+    stacked = stack_supplies(supplies, groups)
+    rows = np.array(data.draw(st.lists(st.integers(0, 2 * count - 1), min_size=1, max_size=6)))
+    slew = np.array([data.draw(positions) for _ in rows])
+    load = np.array([data.draw(positions) for _ in rows])
+    points = [*stacked.slew.points, *stacked.load.points]
+    step = min(np.diff(axis[np.isfinite(axis)]).min() for axis in points)
+    for member in (0, 1):
+        patches = np.ascontiguousarray(stacked.patches[..., member : member + 1])
+        found = lookup(stacked._replace(patches=patches), rows, slew, load)
+        for at, row in enumerate(rows):
+            table = groups[row % count, [member]]
+            expected = supplies[row // count].lookup(table, slew[[at]], load[[at]])[0]
+            assert found[at] == pytest.approx(expected, rel=1e-7, abs=1e-7 * (25 / step) ** 2)
 
 
 @given(tables())
