@@ -133,3 +133,47 @@ def truth_table(expression: Expression, inputs: tuple[str, ...]) -> NDArray[np.b
     values = {name: (patterns >> bit) & 1 for bit, name in enumerate(inputs)}
     result = evaluate(expression, values, np.int64(1))
     return np.broadcast_to(np.asarray(result, dtype=bool), patterns.shape)
+
+
+def sum_of_products(rows: NDArray[np.int64], inputs: tuple[str, ...]) -> str:
+    """Return a short expression that is true for some rows of a truth table and false elsewhere.
+
+    Prime implicants by Quine and McCluskey, of which a cover is chosen greedily.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Rows as in `truth_table`: bit k is `inputs[k]`.
+
+    Returns
+    -------
+    str
+        Liberty's notation; "1" where every row is true, "0" where none is.
+    """
+    left = {int(row) for row in rows}
+    if not left:
+        return "0"
+    primes: set[tuple[int, int]] = set()
+    terms = {(row, 0) for row in left}  # value, and mask of the inputs that do not matter
+    while terms:
+        merged, used = set(), set()
+        for value, mask in terms:
+            for k in range(len(inputs)):
+                if not mask >> k & 1 and (other := (value ^ 1 << k, mask)) in terms:
+                    merged.add((value & ~(1 << k), mask | 1 << k))
+                    used |= {(value, mask), other}
+        primes |= terms - used
+        terms = merged
+    products = []
+    while left:
+        value, mask = max(
+            primes, key=lambda item: (sum(not (row ^ item[0]) & ~item[1] for row in left), item)
+        )
+        left = {row for row in left if (row ^ value) & ~mask}
+        literals = [
+            ("" if value >> k & 1 else "!") + name
+            for k, name in enumerate(inputs)
+            if not mask >> k & 1
+        ]
+        products.append("&".join(literals) or "1")
+    return "|".join(f"({product})" if "&" in product else product for product in products)

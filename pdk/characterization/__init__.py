@@ -1,1 +1,1 @@
-"""Measures cells with SPICE: timing, energy and leakage over supply, gate length and driver supply."""
+"""Measures cells with SPICE: timing, energy, leakage over supply, gate length, driver supply."""

@@ -100,7 +100,8 @@ def _device(words: list[str], scale: float) -> Transistor:
         raise ValueError(f"'{words[0]}' is not a MOS device")
     multiple = spice_number(sizes.get("m", "1")) * spice_number(sizes.get("mult", "1"))
     width, length = spice_number(sizes["w"]) * multiple * scale, spice_number(sizes["l"]) * scale
-    return Transistor(words[0], *nets, width=width, length=length)
+    drain, gate, source, bulk, model = nets
+    return Transistor(words[0], drain, gate, source, bulk, model, width, length)
 
 
 def spice_number(text: str) -> float:
