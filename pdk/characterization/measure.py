@@ -66,6 +66,7 @@ def _leakage(
 ) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
     """Leakage of every state, and with some of the high inputs at each of the lower supplies."""
     inputs = bench.cell.inputs
+    states: list[tuple[tuple[int, ...], str, Mapping[str, float] | None]]
     if storage:
         states = [
             (state.inputs, str(state.stored), storage.nodes[state]) for state in storage.states

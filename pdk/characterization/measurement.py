@@ -38,7 +38,9 @@ class CheckKind(StrEnum):
     HOLD_RISING = "hold_rising"
     HOLD_FALLING = "hold_falling"
     RECOVERY_RISING = "recovery_rising"
+    RECOVERY_FALLING = "recovery_falling"
     REMOVAL_RISING = "removal_rising"
+    REMOVAL_FALLING = "removal_falling"
 
 
 @dataclass(frozen=True)

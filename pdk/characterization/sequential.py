@@ -4,7 +4,7 @@ Every transient starts from a prepared state (see `storage`). What an edge takes
 output counts as energy of its pin; an arc has what the output's edge takes beyond that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voltile.core import VoltileError
@@ -16,7 +16,6 @@ from voltile.pdk.characterization.measurement import (
     ArcMeasurement,
     Edge,
     PinMeasurement,
-    Table,
 )
 from voltile.pdk.characterization.ngspice import NoConvergence
 from voltile.pdk.characterization.plan import Settings
@@ -35,45 +34,28 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Move:
-    """One input edge from a state, and the bit that is stored after it."""
+    """One input edge, from a state to a state."""
 
-    state: State
+    before: State
     pin: str
-    stored: int
-
-    def value(self, storage: Storage) -> int:
-        """Level that the pin goes to."""
-        return 1 - storage.levels(self.state)[self.pin]
-
-    def after(self, storage: Storage) -> State:
-        """State that the edge leads to."""
-        values = {**storage.levels(self.state), self.pin: self.value(storage)}
-        return State(tuple(values[pin] for pin in storage.cell.inputs), self.stored)
+    value: int
+    after: State
 
 
 def moves_of(storage: Storage) -> list[Move]:
-    """Every input edge from every state, with what it does to the stored bit."""
-    found = []
-    for state in storage.states:
-        values = storage.levels(state)
-        for pin in storage.cell.inputs:
-            after = {**values, pin: 1 - values[pin]}
-            inputs = tuple(after[name] for name in storage.cell.inputs)
-            reached = [item.stored for item in storage.states if item.inputs == inputs]
-            if not reached:
-                continue
-            fires = (
-                storage.kind is StorageKind.FLIP_FLOP
-                and pin == storage.pins.clock
-                and after[pin] == storage.pins.active
-                and len(reached) == 2
-            )
-            if fires:
-                stored = storage.loaded(values, state.stored)
-            else:
-                stored = state.stored if state.stored in reached else reached[0]
-            found.append(Move(state, pin, stored))
-    return found
+    """Every input edge from every state."""
+    return [
+        Move(state, pin, 1 - storage.levels(state)[pin], after)
+        for state in storage.states
+        for pin in storage.cell.inputs
+        if (after := storage.step(state, pin)) is not None
+    ]
+
+
+def moved(storage: Storage, move: Move) -> dict[str, int]:
+    """Outputs that an edge moves, and their values after it."""
+    before, after = storage.outputs(move.before), storage.outputs(move.after)
+    return {name: value for name, value in after.items() if value != before[name]}
 
 
 class Moves:
@@ -90,14 +72,14 @@ class Moves:
         left = [key for key in left if key not in self._views]
         wait = self.wait
         for _ in range(_STRETCHES):
-            trials = [(move.state, self._stimulus(move, point, wait)) for move, point in left]
+            trials = [(move.before, self._stimulus(move, point, wait)) for move, point in left]
             again = []
             for key, (_, stimulus), wave in zip(
                 left, trials, self.storage.simulate(trials), strict=True
             ):
                 move, point = key
                 rest = self.storage.rest
-                start, end = rest[move.state], rest[move.after(self.storage)]
+                start, end = rest[move.before], rest[move.after]
                 change = {name: end[name] - start[name] for name in start}
                 view = EdgeView(self.storage.bench, wave, stimulus.events[0], stimulus.stop,
                                 (dict.fromkeys(start, 0.0), change))  # fmt: skip
@@ -118,29 +100,17 @@ class Moves:
     def _stimulus(self, move: Move, point: Point, wait: float) -> Stimulus:
         slew, load, ratio = point
         part = 0.3 + 0.7 * load / self.largest if self.largest else 1.0
-        event = Event(move.pin, move.value(self.storage), RAMP * slew, slew)
+        event = Event(move.pin, move.value, RAMP * slew, slew)
         loads = dict.fromkeys(self.storage.cell.functions, load)
         stop = 1.5 * RAMP * slew + wait * part
-        return Stimulus(self.storage.levels(move.state), [event], loads, stop, {move.pin: ratio})
+        return Stimulus(self.storage.levels(move.before), [event], loads, stop, {move.pin: ratio})
 
     def _has_settled(self, view: EdgeView, move: Move) -> bool:
-        storage, after = self.storage, move.after(self.storage)
-        values, vdd = storage.levels(after), storage.bench.vdd
+        vdd = self.storage.bench.vdd
         return all(
-            is_settled(view.wave.time, view.wave.voltage(output), view.end,
-                       vdd * storage.output(output, values, after.stored), vdd)
-            for output in storage.cell.functions
-        )  # fmt: skip
-
-    def moved(self, move: Move, output: str) -> bool:
-        """Whether an edge moves an output."""
-        storage, after = self.storage, move.after(self.storage)
-        before = storage.output(output, storage.levels(move.state), move.state.stored)
-        return before != storage.output(output, storage.levels(after), after.stored)
-
-    def any_moved(self, move: Move) -> bool:
-        """Whether an edge moves any output."""
-        return any(self.moved(move, output) for output in self.storage.cell.functions)
+            is_settled(view.wave.time, view.wave.voltage(name), view.end, vdd * value, vdd)
+            for name, value in self.storage.outputs(move.after).items()
+        )
 
 
 def settled_wait(storage: Storage, moves: Sequence[Move], largest_load: float) -> float:
@@ -150,11 +120,10 @@ def settled_wait(storage: Storage, moves: Sequence[Move], largest_load: float) -
     longest = 0.0
     for move in moves:
         view = runs[move, point]
-        for output in storage.cell.functions:
-            if runs.moved(move, output):
-                time, signal, _ = view.signal(output)
-                vdd = storage.bench.vdd
-                longest = max(longest, settling_time(time - view.event.at, signal, vdd))
+        for output in moved(storage, move):
+            time, signal, _ = view.signal(output)
+            vdd = storage.bench.vdd
+            longest = max(longest, settling_time(time - view.event.at, signal, vdd))
     return _RESERVE * longest
 
 
@@ -172,15 +141,17 @@ def measure_sequential(
     """
     slews, loads = settings.slews, [part * largest_load for part in settings.loads]
     every = moves_of(storage)
-    plain = Moves(storage)
-    moving = _representatives(storage, [move for move in every if plain.any_moved(move)])
-    runs = Moves(storage, settled_wait(storage, list(moving.values()), largest_load), largest_load)
-    points = [(slew, load, 1.0) for slew in slews for load in loads]
+    moving: dict[tuple[str, str, Edge, Edge], Move] = {}
+    for move in every:
+        for output, value in moved(storage, move).items():
+            moving.setdefault((move.pin, output, _edge(move.value), _edge(value)), move)
+    measured = list(dict.fromkeys(moving.values()))
+    runs = Moves(storage, settled_wait(storage, measured, largest_load), largest_load)
+    runs.simulate(measured, [(slew, load, 1.0) for slew in slews for load in loads])
+    quiet = [move for move in every if not moved(storage, move)]
     quiet_points = [(slew, loads[0], 1.0) for slew in slews]
-    runs.simulate(list(moving.values()), points)
-    quiet = [move for move in every if not plain.any_moved(move)]
     runs.simulate(quiet, quiet_points)
-    pins = tuple(_pin(storage, runs, every, quiet, quiet_points, pin) for pin in storage.cell.inputs)
+    pins = tuple(_pin(runs, quiet, quiet_points, pin) for pin in storage.cell.inputs)
     alone = {item.pin: item for item in pins}
     low = [(slews[1], loads[len(loads) // 2], ratio) for ratio in (1.0, *settings.ratios)]
     transparent = [move for (pin, *_), move in moving.items() if pin in storage.pins.data]
@@ -188,61 +159,31 @@ def measure_sequential(
     arcs = []
     for (pin, output, input_edge, output_edge), move in sorted(moving.items()):
         energies = alone[pin].energy_rise if input_edge is Edge.RISE else alone[pin].energy_fall
-        delay: list[list[float]] = []
-        slew: list[list[float]] = []
-        energy: list[list[float]] = []
-        moved = [name for name in storage.cell.functions if runs.moved(move, name)]
+        delay, slew, energy = [], [], []
+        ends = moved(storage, move)
         for row, input_slew in enumerate(slews):
             views = [runs[move, (input_slew, load, 1.0)] for load in loads]
-            delay.append([view.delay(output) for view in views])
-            slew.append([view.slew(output) for view in views])
+            delay.append(tuple(view.delay(output) for view in views))
+            slew.append(tuple(view.slew(output) for view in views))
+            beyond = energies[row]
             energy.append(
-                [
-                    (view.energy(load * _rising(runs, move)) - (energies[row] if energies else 0.0))
-                    / len(moved)
+                tuple(
+                    (view.energy(load * sum(ends.values())) - beyond) / len(ends)
                     for view, load in zip(views, loads, strict=True)
-                ]
+                )
             )
         factors = _low_factors(runs, move, output, low) if pin in storage.pins.data else ((), ())
         arcs.append(
             ArcMeasurement(
                 pin, output, _kind(storage, pin, input_edge, output_edge), input_edge, output_edge,
-                "", _table(delay), _table(slew), _table(energy), *factors,
+                "", tuple(delay), tuple(slew), tuple(energy), *factors,
             )
         )  # fmt: skip
     return tuple(arcs), pins, runs.wait
 
 
-def _table(rows: Sequence[Sequence[float]]) -> Table:
-    return tuple(tuple(row) for row in rows)
-
-
-def _representatives(
-    storage: Storage, moves: Sequence[Move]
-) -> dict[tuple[str, str, Edge, Edge], Move]:
-    """One move per arc: (pin, output, input edge, output edge)."""
-    plain = Moves(storage)
-    found: dict[tuple[str, str, Edge, Edge], Move] = {}
-    for move in moves:
-        after = move.after(storage)
-        for output in storage.cell.functions:
-            if plain.moved(move, output):
-                up = storage.output(output, storage.levels(after), after.stored)
-                edges = (_edge(move.value(storage)), _edge(up))
-                found.setdefault((move.pin, output, *edges), move)
-    return found
-
-
 def _edge(value: int) -> Edge:
     return Edge.RISE if value else Edge.FALL
-
-
-def _rising(runs: Moves, move: Move) -> int:
-    storage, after = runs.storage, move.after(runs.storage)
-    return sum(
-        runs.moved(move, output) and storage.output(output, storage.levels(after), after.stored)
-        for output in storage.cell.functions
-    )
 
 
 def _kind(storage: Storage, pin: str, input_edge: Edge, output_edge: Edge) -> ArcKind:
@@ -271,27 +212,20 @@ def _low_factors(
     return tuple(delays), tuple(slews)
 
 
-def _pin(
-    storage: Storage,
-    runs: Moves,
-    every: Sequence[Move],
-    quiet: Sequence[Move],
-    points: Sequence[Point],
-    pin: str,
-) -> PinMeasurement:
+def _pin(runs: Moves, quiet: Sequence[Move], points: Sequence[Point], pin: str) -> PinMeasurement:
     """Mean over the states in which the pin moves no output."""
-    values: Mapping[Edge, list[Move]] = {
-        edge: [move for move in quiet if move.pin == pin and _edge(move.value(storage)) is edge]
-        for edge in Edge
-    }
     middle = points[len(points) // 2]
-    energies, capacitances = [], []
+    energies: list[tuple[float, ...]] = []
+    capacitances: list[float] = []
     for edge in Edge:
-        moves = values[edge]
+        moves = [move for move in quiet if move.pin == pin and _edge(move.value) is edge]
         if not moves:
-            raise VoltileError(f"cell {storage.cell.name}: pin {pin} always moves an output")
+            raise VoltileError(
+                f"cell {runs.storage.cell.name}: every edge of pin {pin} moves an output"
+            )
         energies.append(
-            tuple(sum(runs[move, point].energy() for move in moves) / len(moves) for point in points)
+            tuple(sum(runs[move, at].energy() for move in moves) / len(moves) for at in points)
         )
         capacitances.append(sum(runs[move, middle].capacitance() for move in moves) / len(moves))
-    return PinMeasurement(pin, *capacitances, *energies)
+    rise, fall = energies
+    return PinMeasurement(pin, capacitances[0], capacitances[1], rise, fall)

@@ -10,7 +10,7 @@ from voltile.pdk.characterization.cell import Cell, StorageKind
 from voltile.pdk.characterization.ngspice import NoConvergence, Waveforms
 from voltile.pdk.logic import Expression, evaluate, parse_expression, variables
 
-# Time between two steps of a preparation, and slew of its edges [s]: far longer than any cell takes.
+# Time between two steps of a preparation, far longer than any cell takes, and slew [s].
 _STEP, _SLEW = 100e-9, 50e-12
 _TRIES = 4
 
@@ -97,17 +97,36 @@ class Storage:
         """Return the bit that the data inputs offer."""
         return int(evaluate(self._data, {**values, "IQ": stored, "IQ_N": 1 - stored}, 1))
 
-    def output(self, output: str, values: Mapping[str, int], stored: int) -> int:
-        """Value of an output in a state."""
-        if self.kind is StorageKind.CLOCK_GATE:
-            return stored & int(values[self.pins.clock] == self.pins.active)
-        known = {**values, "IQ": stored, "IQ_N": 1 - stored}
-        return int(evaluate(parse_expression(self.cell.functions[output]), known, 1))
-
     def is_open(self, values: Mapping[str, int]) -> bool:
         """Whether the latch, or the first latch of a flip-flop, follows its data."""
         at_active = values[self.pins.clock] == self.pins.active
         return at_active if self.kind is StorageKind.LATCH else not at_active
+
+    def step(self, state: State, pin: str) -> State | None:
+        """Return the state after an edge of an input; None where it forces both values."""
+        before = self.levels(state)
+        after = {**before, pin: 1 - before[pin]}
+        inputs = tuple(after[name] for name in self.cell.inputs)
+        reached = [item.stored for item in self.states if item.inputs == inputs]
+        if not reached:
+            return None
+        stored = state.stored
+        if self.kind is StorageKind.FLIP_FLOP and pin == self.pins.clock:
+            if after[pin] == self.pins.active:
+                stored = self.loaded(before, stored)
+        return State(inputs, stored if stored in reached else reached[0])
+
+    def outputs(self, state: State) -> dict[str, int]:
+        """Value of every output."""
+        values = self.levels(state)
+        if self.kind is StorageKind.CLOCK_GATE:
+            gated = state.stored & int(values[self.pins.clock] == self.pins.active)
+            return dict.fromkeys(self.cell.functions, gated)
+        known = {**values, "IQ": state.stored, "IQ_N": 1 - state.stored}
+        return {
+            name: int(evaluate(parse_expression(function), known, 1))
+            for name, function in self.cell.functions.items()
+        }
 
     def _stable_states(self) -> tuple[State, ...]:
         found = []
@@ -181,15 +200,12 @@ class Storage:
         raise TechnologyError(f"cell {self.cell.name} can never load {bit}")
 
     def _is_in(self, state: State, wave: Waveforms) -> bool:
-        vdd, values = self.bench.vdd, self.levels(state)
         return all(
-            abs(wave.voltage(output)[-1] / vdd - self.output(output, values, state.stored)) < 0.1
-            for output in self.cell.functions
+            abs(wave.voltage(name)[-1] / self.bench.vdd - value) < 0.1
+            for name, value in self.outputs(state).items()
         )
 
-    def simulate(
-        self, trials: Sequence[tuple[State, Stimulus]]
-    ) -> list[Waveforms]:
+    def simulate(self, trials: Sequence[tuple[State, Stimulus]]) -> list[Waveforms]:
         """Run transients, each from its state."""
         found: dict[int, Waveforms] = {}
         for state in dict.fromkeys(state for state, _ in trials):
