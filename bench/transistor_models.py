@@ -12,6 +12,7 @@ import numpy as np
 
 from voltile.core import run_program
 from voltile.pdk import find_pdk
+from voltile.pdk.characterization.layout import Diffusion
 from voltile.pdk.characterization.models import DeviceModel, device_card, model_cards
 from voltile.pdk.characterization.transistors import CellNetlist, Transistor, read_netlists
 
@@ -23,6 +24,7 @@ FREEPDK45_CORNERS = {"ss": 125.0, "ff": 125.0, "nom": 25.0}
 FREEPDK45_SIZES = [(width, length) for width in (0.09e-6, 0.415e-6, 0.63e-6)
                    for length in (50e-9, 51e-9, 52e-9, 54e-9)]  # fmt: skip
 DIFFUSION = 0.26e-6
+END = Diffusion(DIFFUSION, 1.0)
 # ngspice copies the vendor's bins for every instance: small decks load several times faster.
 CHUNK = 8
 
@@ -79,10 +81,9 @@ def own_cards(case: Case) -> str:
 def measure_own(case: Case, cards: str, folder: Path) -> np.ndarray:
     """Measure with given cards; shape (sizes, quantities)."""
     devices = [
-        device_card(Transistor(str(at), f"d{at}", f"g{at}", "0", "0", "fet", *size),
-                    diffusion=DIFFUSION)
+        device_card(Transistor(str(at), f"d{at}", f"g{at}", "0", "0", "fet", *size), END, END)
         for at, size in enumerate(case.sizes)
-    ]  # fmt: skip
+    ]
     return _measure(case, cards, devices, folder)
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from voltile.pdk.characterization.cell import Cell
+from voltile.pdk.characterization.layout import Layout, diffusions, wire_capacitances
 from voltile.pdk.characterization.models import (
     DeviceModel,
     biased_length,
     device_card,
     model_cards,
+    node_name,
 )
 from voltile.pdk.characterization.ngspice import (
     Circuit,
@@ -64,8 +66,8 @@ class Bench:
     ----------
     length : float
         Gate length [m] of the transistors that are drawn at `drawn_length`.
-    diffusion : float
-        Length of the source and drain diffusions [m].
+    layout : Layout
+        What its layout adds.
     """
 
     cell: Cell
@@ -73,7 +75,7 @@ class Bench:
     vdd: float
     length: float
     drawn_length: float
-    diffusion: float
+    layout: Layout
 
     def at(self, corner: Corner) -> "Bench":
         """Return the bench at another corner."""
@@ -96,9 +98,19 @@ class Bench:
             rails["well"] = (cell.well_power, self.vdd)
         if cell.well_ground != cell.ground:
             rails["bulk"] = (cell.well_ground, 0.0)
+        ends = diffusions(cell.netlist, self.layout)
+        cards = [
+            device_card(item, ends[item.drain, item.model], ends[item.source, item.model])
+            for item in devices
+        ]
+        fixed = frozenset((cell.power, cell.ground, cell.well_power, cell.well_ground))
+        wires = wire_capacitances(cell.netlist, self.layout, fixed)
+        cards += [
+            f"c_w{number} {node_name(net)} 0 {value:.6g}"
+            for number, (net, value) in enumerate(wires.items())
+        ]
         return Circuit(
-            model_cards(used, sizes),
-            "\n".join(device_card(item, diffusion=self.diffusion) for item in devices),
+            model_cards(used, sizes), "\n".join(cards),
             cell.inputs, tuple(cell.functions), self.corner.temperature, rails,
         )  # fmt: skip
 

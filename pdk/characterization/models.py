@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voltile.core import TechnologyError
+from voltile.pdk.characterization.layout import Diffusion
 from voltile.pdk.characterization.transistors import Transistor, spice_number
 
 # How far outside a bin's limits ngspice still takes it [m], and a little more for rounding.
@@ -81,25 +82,19 @@ def model_cards(
     return "\n".join(cards) + "\n"
 
 
-def device_card(
-    transistor: Transistor, length: float | None = None, diffusion: float = 0.26e-6
-) -> str:
-    """Return the `M` card of a transistor.
-
-    Parameters
-    ----------
-    length : float, optional
-        Gate length [m] in place of the drawn one (see `biased_length`).
-    diffusion : float
-        Length of the source and drain diffusions along the channel [m]; the netlists of
-        standard cells do not give them. The default fits a contacted end in SKY130.
-    """
+def device_card(transistor: Transistor, drain: Diffusion, source: Diffusion) -> str:
+    """Return the `M` card of a transistor."""
     nets = (transistor.drain, transistor.gate, transistor.source, transistor.bulk)
-    area, perimeter = transistor.width * diffusion, 2 * (transistor.width + diffusion)
+    width = transistor.width
+    # BSIM4 with perMod = 1 counts the side under the gate as perimeter.
+    sides = " ".join(
+        f"a{letter}={width * side.length:.6g} "
+        f"p{letter}={width * (1 + side.open_side) + 2 * side.length:.6g}"
+        for letter, side in (("d", drain), ("s", source))
+    )
     return (
         f"M{node_name(transistor.name)} {' '.join(map(node_name, nets))} {transistor.model} "
-        f"L={length or transistor.length:.6g} W={transistor.width:.6g} "
-        f"ad={area:.6g} as={area:.6g} pd={perimeter:.6g} ps={perimeter:.6g}"
+        f"L={transistor.length:.6g} W={width:.6g} {sides}"
     )
 
 

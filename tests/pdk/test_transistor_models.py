@@ -11,6 +11,7 @@ import pytest
 
 from voltile.core import TechnologyError
 from voltile.pdk import find_pdk
+from voltile.pdk.characterization.layout import Diffusion
 from voltile.pdk.characterization.models import (
     DeviceModel,
     biased_length,
@@ -186,15 +187,12 @@ def test_missing_file_or_model_is_rejected(tmp_path):
 
 
 def test_transistor_becomes_a_card():
-    """Areas and perimeters by hand: 0.65 um x 0.26 um; 0.42 um x 0.1 um."""
+    """Areas and perimeters by hand: an end of 0.26 um, and half of 0.28 um between two gates."""
+    end, shared = Diffusion(0.26e-6, 1.0), Diffusion(0.14e-6, 0.0)
     drawn = Transistor("X0", "VGND", "A", "a_27_47#", "VNB", "fet", 0.65e-6, 0.15e-6)
-    assert device_card(drawn) == (
+    assert device_card(drawn, shared, end) == (
         "MX0 VGND A a_27_47_23_ VNB fet L=1.5e-07 W=6.5e-07 "
-        "ad=1.69e-13 as=1.69e-13 pd=1.82e-06 ps=1.82e-06"
-    )
-    narrow = Transistor("X1", "d", "g", "s", "b", "fet", 0.42e-6, 0.15e-6)
-    assert device_card(narrow, 0.16e-6, 0.1e-6) == (
-        "MX1 d g s b fet L=1.6e-07 W=4.2e-07 ad=4.2e-14 as=4.2e-14 pd=1.04e-06 ps=1.04e-06"
+        "ad=9.1e-14 pd=9.3e-07 as=1.69e-13 ps=1.82e-06"
     )
 
 
