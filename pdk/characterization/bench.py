@@ -14,6 +14,7 @@ from voltile.pdk.characterization.models import (
     node_name,
 )
 from voltile.pdk.characterization.ngspice import (
+    TRANSIENT_OPTIONS,
     Circuit,
     Transient,
     Waveforms,
@@ -116,11 +117,11 @@ class Bench:
 
     def transients(
         self, stimuli: Sequence[Stimulus], nodeset: Mapping[str, float] | None = None,
-        save_all: bool = False,
+        save_all: bool = False, options: str = TRANSIENT_OPTIONS,
     ) -> list[Waveforms]:  # fmt: skip
         """Simulate; see `run_transients`."""
         runs = [Transient(self._waves(item), item.loads, item.stop) for item in stimuli]
-        return run_transients(self.circuit, runs, nodeset, save_all)
+        return run_transients(self.circuit, runs, nodeset, save_all, options)
 
     def _waves(self, stimulus: Stimulus) -> dict[str, list[tuple[float, float]]]:
         high = {pin: self.vdd * stimulus.swing.get(pin, 1.0) for pin in self.cell.inputs}

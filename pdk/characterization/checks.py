@@ -4,13 +4,17 @@ A constraint is about two edges whose order matters. It is met when the cell end
 logic gives for the wanted order, and, where an output moves, not more than 10 % later than with
 ample time between the edges; where none is to move, when none comes 20 % off its rail. All searches
 of a cell go on in step, so that one simulation run serves them all.
+
+Over (clock slew, data slew) the middle row and the middle column are measured. Either slew shifts
+its own edge, so that the other values are the sums of both shifts (within 2 % of the delay).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voltile.pdk.characterization.bench import Event, Stimulus
 from voltile.pdk.characterization.cell import StorageKind
@@ -20,7 +24,7 @@ from voltile.pdk.characterization.measurement import (
     Edge,
     PinMeasurement,
 )
-from voltile.pdk.characterization.ngspice import Waveforms
+from voltile.pdk.characterization.ngspice import CHECK_OPTIONS, Waveforms
 from voltile.pdk.characterization.plan import Settings
 from voltile.pdk.characterization.storage import State, Storage
 from voltile.pdk.characterization.waveforms import MIDDLE, RAMP, NoCrossing, crossing
@@ -28,7 +32,9 @@ from voltile.pdk.characterization.waveforms import MIDDLE, RAMP, NoCrossing, cro
 # Delay over that with ample time; distances from a rail over Vdd.
 _LATER, _GLITCH, _SETTLED = 1.1, 0.2, 0.1
 # Width at which a search ends, over the delay with ample time.
-_RESOLUTION = 0.01
+_RESOLUTION = 0.02
+# How far from each other, over that delay, edges without ramps can still matter.
+_REACH = 2.5
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,9 @@ def measure_checks(
     """
     slews = settings.check_slews
     middle = slews[len(slews) // 2]
-    points = [(clock, data, 1.0) for clock, data in product(slews, slews)]
+    points = [
+        (clock, data, 1.0) for clock, data in product(slews, slews) if middle in (clock, data)
+    ]
     low = [(middle, middle, ratio) for ratio in settings.ratios]
     constraints = _constraints(storage)
     searches: dict[tuple[str, CheckKind, Edge, tuple[float, float, float]], _Search] = {}
@@ -91,7 +99,8 @@ def measure_checks(
             )  # fmt: skip
     pulses = _pulses(storage, settings.slews[1])
     load = settings.loads[1] * largest_load
-    found = _bisect(storage, [*searches.values(), *pulses.values()], load, wait)
+    every = [*searches.values(), *pulses.values()]
+    found = _bisect(storage, every, load, wait * (0.2 + 0.8 * settings.loads[1]))
     value = dict(zip(searches, found, strict=False))
     checks = []
     for pin, kind, edge in constraints:
@@ -100,7 +109,13 @@ def measure_checks(
         checks.append(
             CheckMeasurement(
                 pin, storage.pins.clock, kind, edge,
-                tuple(tuple(mine[clock, data, 1.0] for data in slews) for clock in slews),
+                tuple(
+                    tuple(
+                        mine[clock, middle, 1.0] + mine[middle, data, 1.0] - typical
+                        for data in slews
+                    )
+                    for clock in slews
+                ),
                 tuple(mine[point] - typical for point in low if point in mine),
             )
         )  # fmt: skip
@@ -175,30 +190,30 @@ def _search(
 def _bisect(storage: Storage, searches: list[_Search], load: float, wait: float) -> list[float]:
     """Smallest offset at which each search is met [s]; infinity where none is."""
     # Ample time, and when an edge whose place is not sought happens.
-    ramp = RAMP * max(max(item.still.slew, item.moving.slew) for item in searches)
-    ample, start = wait + ramp, wait + 2 * ramp
-    slowest = _delays(storage, searches, [ample] * len(searches), load, wait, start)
-    limit = [_LATER * delay for delay in slowest]
-    met, failed = np.full(len(searches), ample), np.full(len(searches), -start + ramp)
-    met[np.isnan(slowest)] = np.inf
-    shortest = min((delay for delay in slowest if delay > 0), default=wait)
-    left = [number for number in range(len(searches)) if np.isfinite(met[number])]
-    while left:
-        middle = [float(0.5 * (met[number] + failed[number])) for number in left]
-        delays = _delays(storage, [searches[number] for number in left], middle, load, wait, start)
-        for number, offset, delay in zip(left, middle, delays, strict=True):
-            if delay <= limit[number]:
-                met[number] = offset
-            else:
-                failed[number] = offset
-        left = [number for number in left if met[number] - failed[number] > _RESOLUTION * shortest]
+    ramps = np.array([0.5 * RAMP * (item.still.slew + item.moving.slew) for item in searches])
+    ample, start = wait + float(ramps.max()), wait + 2 * float(ramps.max())
+    slowest = np.array(_delays(storage, searches, [ample] * len(searches), load, wait, start))
+    typical = float(np.nanmax(slowest))
+    met = np.where(np.isnan(slowest), np.inf, ample)
+    failed = -ramps - _REACH * typical
+    left = np.flatnonzero(np.isfinite(met))
+    probe = ramps + _REACH * typical
+    while len(left):
+        delays = np.array(
+            _delays(storage, [searches[at] for at in left], probe[left], load, wait, start)
+        )
+        is_met = delays <= _LATER * slowest[left]
+        met[left[is_met]] = probe[left[is_met]]
+        failed[left[~is_met]] = probe[left[~is_met]]
+        probe = 0.5 * (met + failed)
+        left = left[met[left] - failed[left] > _RESOLUTION * typical]
     return [float(value) for value in met]
 
 
 def _delays(
     storage: Storage,
     searches: list[_Search],
-    offsets: list[float],
+    offsets: Sequence[float] | NDArray[np.float64],
     load: float,
     wait: float,
     start: float,
@@ -216,7 +231,9 @@ def _delays(
         )
     return [
         _delay(storage.bench.vdd, search, search.events(start, offset), wave)
-        for search, offset, wave in zip(searches, offsets, storage.simulate(trials), strict=True)
+        for search, offset, wave in zip(
+            searches, offsets, storage.simulate(trials, CHECK_OPTIONS), strict=True
+        )
     ]
 
 

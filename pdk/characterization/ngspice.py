@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 MINIMUM_VERSION = 39
 # Tolerances: transient delays within 0.15 % of those at reltol = 1e-5.
 TRANSIENT_OPTIONS = "gmin=1e-15 abstol=1e-13 reltol=3e-4 trtol=1 chgtol=1e-17"
+# For yes or no, not for a figure: delays within about 1 %.
+CHECK_OPTIONS = "gmin=1e-15 abstol=1e-13 reltol=1e-3 trtol=3 chgtol=1e-17"
 # Where those do not converge.
 ROBUST_OPTIONS = "gmin=1e-13 abstol=1e-12 reltol=1e-3 trtol=1 chgtol=1e-16 method=gear itl4=100"
 # Leakage of picoamperes: the default gmin alone would exceed it.
@@ -127,6 +129,7 @@ def run_transients(
     runs: Sequence[Transient],
     nodeset: Mapping[str, float] | None = None,
     save_all: bool = False,
+    options: str = TRANSIENT_OPTIONS,
 ) -> list[Waveforms]:
     """Run transients one after the other, each from its own operating point.
 
@@ -135,14 +138,16 @@ def run_transients(
     nodeset : mapping of node to voltage, optional
         Where the operating point is looked for: chooses the state of a storage loop.
     save_all : bool
-        Keep every node, not only pins and supply currents.
+        Keep every node, not only pins and charges.
+    options : str
+        Tolerances, first tried.
 
     Raises
     ------
     NoConvergence
         When a run stops early under both sets of tolerances.
     """
-    found = _run_transients(circuit, runs, nodeset or {}, save_all, TRANSIENT_OPTIONS)
+    found = _run_transients(circuit, runs, nodeset or {}, save_all, options)
     failed = [at for at, item in enumerate(found) if not _is_whole(item, runs[at])]
     if failed:
         again = [runs[at] for at in failed]

@@ -7,6 +7,8 @@ output counts as energy of its pin; an arc has what the output's edge takes beyo
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from voltile.core import VoltileError
 from voltile.pdk.characterization.bench import Event, Stimulus
 from voltile.pdk.characterization.cell import StorageKind
@@ -149,9 +151,11 @@ def measure_sequential(
     runs = Moves(storage, settled_wait(storage, measured, largest_load), largest_load)
     runs.simulate(measured, [(slew, load, 1.0) for slew in slews for load in loads])
     quiet = [move for move in every if not moved(storage, move)]
-    quiet_points = [(slew, loads[0], 1.0) for slew in slews]
-    runs.simulate(quiet, quiet_points)
-    pins = tuple(_pin(runs, quiet, quiet_points, pin) for pin in storage.cell.inputs)
+    quiet_slews = slews[::2]
+    runs.simulate(quiet, [(slew, loads[0], 1.0) for slew in quiet_slews])
+    pins = tuple(
+        _pin(runs, quiet, settings.slews, quiet_slews, loads[0], pin) for pin in storage.cell.inputs
+    )
     alone = {item.pin: item for item in pins}
     low = [(slews[1], loads[len(loads) // 2], ratio) for ratio in (1.0, *settings.ratios)]
     transparent = [move for (pin, *_), move in moving.items() if pin in storage.pins.data]
@@ -212,8 +216,16 @@ def _low_factors(
     return tuple(delays), tuple(slews)
 
 
-def _pin(runs: Moves, quiet: Sequence[Move], points: Sequence[Point], pin: str) -> PinMeasurement:
-    """Mean over the states in which the pin moves no output."""
+def _pin(
+    runs: Moves,
+    quiet: Sequence[Move],
+    slews: Sequence[float],
+    measured: Sequence[float],
+    load: float,
+    pin: str,
+) -> PinMeasurement:
+    """Mean over the states in which the pin moves no output; between measured slews, linear."""
+    points = [(slew, load, 1.0) for slew in measured]
     middle = points[len(points) // 2]
     energies: list[tuple[float, ...]] = []
     capacitances: list[float] = []
@@ -223,9 +235,7 @@ def _pin(runs: Moves, quiet: Sequence[Move], points: Sequence[Point], pin: str) 
             raise VoltileError(
                 f"cell {runs.storage.cell.name}: every edge of pin {pin} moves an output"
             )
-        energies.append(
-            tuple(sum(runs[move, at].energy() for move in moves) / len(moves) for at in points)
-        )
+        mean = [sum(runs[move, at].energy() for move in moves) / len(moves) for at in points]
+        energies.append(tuple(float(value) for value in np.interp(slews, measured, mean)))
         capacitances.append(sum(runs[move, middle].capacitance() for move in moves) / len(moves))
-    rise, fall = energies
-    return PinMeasurement(pin, capacitances[0], capacitances[1], rise, fall)
+    return PinMeasurement(pin, capacitances[0], capacitances[1], energies[0], energies[1])

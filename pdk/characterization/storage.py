@@ -7,7 +7,11 @@ from itertools import product
 from voltile.core import TechnologyError
 from voltile.pdk.characterization.bench import Bench, Event, Stimulus
 from voltile.pdk.characterization.cell import Cell, StorageKind
-from voltile.pdk.characterization.ngspice import NoConvergence, Waveforms
+from voltile.pdk.characterization.ngspice import (
+    TRANSIENT_OPTIONS,
+    NoConvergence,
+    Waveforms,
+)
 from voltile.pdk.logic import Expression, evaluate, parse_expression, variables
 
 # Time between two steps of a preparation, far longer than any cell takes, and slew [s].
@@ -205,12 +209,15 @@ class Storage:
             for name, value in self.outputs(state).items()
         )
 
-    def simulate(self, trials: Sequence[tuple[State, Stimulus]]) -> list[Waveforms]:
+    def simulate(
+        self, trials: Sequence[tuple[State, Stimulus]], options: str = TRANSIENT_OPTIONS
+    ) -> list[Waveforms]:
         """Run transients, each from its state."""
         found: dict[int, Waveforms] = {}
         for state in dict.fromkeys(state for state, _ in trials):
             mine = [number for number, (start, _) in enumerate(trials) if start == state]
-            waves = self.bench.transients([trials[number][1] for number in mine], self.nodes[state])
+            stimuli = [trials[number][1] for number in mine]
+            waves = self.bench.transients(stimuli, self.nodes[state], options=options)
             found.update(zip(mine, waves, strict=True))
         return [found[number] for number in range(len(trials))]
 
