@@ -216,15 +216,22 @@ def _run(cards: Sequence[str], control: Sequence[str], timeout: float) -> list[W
         folder = Path(name)
         deck = folder / "deck.sp"
         deck.write_text("\n".join([*cards, ".control", *control, "quit", ".endc", ".end", ""]))
-        text = run_program(
-            ["ngspice", "-b", deck.name], folder / "log", cwd=folder, timeout=timeout
-        )
-        raw = folder / "out.raw"
+        log, raw = folder / "log", folder / "out.raw"
+        try:
+            run_program(["ngspice", "-b", deck.name], log, cwd=folder, timeout=timeout)
+        except ProgramError as error:
+            raise NoConvergence(_complaint(log.read_text(errors="replace")) or str(error)) from None
         if not raw.exists():
-            lines = [line for line in text.splitlines() if "rror" in line or "ould not" in line]
-            said = " | ".join(lines[:3]) or "no result"
-            raise NoConvergence(f"ngspice: {said.strip()}")
+            said = _complaint(log.read_text(errors="replace"))
+            raise NoConvergence(said or "ngspice: no result, and no word why")
         return read_raw(raw.read_bytes())
+
+
+def _complaint(log: str) -> str:
+    """What ngspice said went wrong; empty: nothing."""
+    lines = [line.strip() for line in log.splitlines()]
+    said = [line for line in lines if re.search(r"error|could not|singular", line, re.IGNORECASE)]
+    return f"ngspice: {' | '.join(said[:3])}" if said else ""
 
 
 def read_raw(data: bytes) -> list[Waveforms]:

@@ -106,7 +106,7 @@ def stored_bits(vectors, name):
     return bits
 
 
-@pytest.mark.parametrize("name", ["dff", "dffr", "dffs", "dffe", "dffre", "latch", "latchn", "icg"])
+@pytest.mark.parametrize("name", ["dff", "dffr", "dffs", "dffe", "latch", "latchn", "icg"])
 def test_sequential_cells_follow_plain_python(cells, name):
     """Random changes of one input at a time, the clock as often as all others together."""
     rng = random.Random(name)
@@ -131,7 +131,7 @@ def test_sequential_cells_follow_plain_python(cells, name):
 def test_enable_of_a_clock_gate_never_moves_its_output_while_the_clock_is_high(cells):
     text = "00 10 11 10 00 01 11 10 11 10 00 10"
     vectors = [{"CK": int(clock), "EN": int(enable)} for clock, enable in text.split()]
-    for name in ("icg_x1", "icg_x8"):
+    for name in ("icg_x1", "icg_x4"):
         steps = [step["GCK"] for step in output_sequence(cells[name], vectors)]
         assert "".join(steps) == "000000111100"
 
@@ -142,7 +142,7 @@ def test_kinds_of_storage(cells):
         if cell.storage is not None:
             kinds[cell.storage.kind].add(kind(cell.name))
     assert kinds == {
-        StorageKind.FLIP_FLOP: {"dff", "dffr", "dffs", "dffe", "dffre"},
+        StorageKind.FLIP_FLOP: {"dff", "dffr", "dffs", "dffe"},
         StorageKind.LATCH: {"latch", "latchn"},
         StorageKind.CLOCK_GATE: {"icg"},
     }
@@ -160,8 +160,8 @@ def widths(cell):
 
 
 def test_transistors_are_as_wide_as_their_series_chain_is_long(cells):
-    assert widths(cells["nand3_x2"]) == pytest.approx(
-        {("N", pin): 6 for pin in "ABC"} | {("P", pin): 2 for pin in "ABC"}
+    assert widths(cells["nand3_x1"]) == pytest.approx(
+        {("N", pin): 3 for pin in "ABC"} | {("P", pin): 1 for pin in "ABC"}
     )
     assert widths(cells["aoi21_x1"]) == pytest.approx(
         {("N", "A1"): 2, ("N", "A2"): 2, ("N", "B1"): 1}
