@@ -23,7 +23,7 @@ class Layout:
         Capacitance that a net has per source or drain that it contacts [F].
     gate_wire, gate_span : float
         Capacitance per length [F/m] of a gate line where it is no transistor, and the length [m] of
-        the line from the bottom to the top transistor of a column.
+        a line from the bottom to the top of a column.
     """
 
     end_diffusion: float
@@ -59,26 +59,27 @@ def wire_capacitances(
 ) -> dict[str, float]:
     """Return the capacitance of the wires of each net that is no rail [F].
 
-    A net of two terminals of one kind and no gate is a stack without a contact: it has no wire.
+    A net has a gate line per column. Fingers stand side by side and count as one; an n and a p
+    transistor share a column. A net of two terminals of one kind and no gate is a stack without a
+    contact: it has no wire.
     """
-    terminals = Counter(
-        net for item in netlist.transistors for net in (item.drain, item.source)
-    )
+    terminals = Counter(net for item in netlist.transistors for net in (item.drain, item.source))
     kinds: dict[str, set[str]] = {}
-    width: dict[str, dict[str, float]] = {}
+    gates: dict[str, dict[tuple[str, frozenset[str]], float]] = {}
     for item in netlist.transistors:
         for net in (item.drain, item.source):
             kinds.setdefault(net, set()).add(item.model)
-        widest = width.setdefault(item.gate, {})
-        widest[item.model] = max(widest.get(item.model, 0.0), item.width)
+        fingers = (item.model, frozenset((item.drain, item.source)))
+        gates.setdefault(item.gate, {})[fingers] = item.width
     found = {}
     for net in netlist.nodes:
         if net in rails:
             continue
-        is_stack = terminals[net] == 2 and len(kinds[net]) == 1 and net not in width
+        is_stack = terminals[net] == 2 and len(kinds[net]) == 1 and net not in gates
         wire = 0.0 if is_stack else layout.terminal_wire * terminals[net]
-        if net in width:
-            field = layout.gate_span - sum(width[net].values())
+        if net in gates:
+            columns = max(Counter(model for model, _ in gates[net]).values())
+            field = columns * layout.gate_span - sum(gates[net].values())
             wire += layout.gate_wire * max(field, 0.0)
         if wire:
             found[net] = wire
