@@ -65,6 +65,8 @@ class ToggleRun:
 def plan_cell(bench: Bench, settings: Settings, largest_load: float) -> Plan:
     """Simulate every state once and merge the like."""
     found = sensitised(bench.cell)
+    if not found:
+        return Plan(())
     point = (settings.slews[1], settings.loads[len(settings.loads) // 2] * largest_load, 1.0)
     toggles = [toggle for toggle, _ in found]
     runs = simulate_toggles(bench, toggles, [point], _wait(bench, toggles, largest_load))
@@ -89,6 +91,8 @@ def measure_combinational(
         What the last of the loads stands for [F].
     """
     toggles = plan.toggles
+    if not toggles:
+        return (), ()  # a tie cell
     slews, loads = settings.slews, [part * largest_load for part in settings.loads]
     wait = _wait(bench, toggles, largest_load)
     points = [(slew, load, 1.0) for slew in slews for load in loads]
