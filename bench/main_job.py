@@ -1,7 +1,5 @@
 """The main job on a RISC-V core with recorded activity: cost of each stage, and the savings.
 
-    python bench/main_job.py [cv32e40p | picorv32]
-
 Prints the tables of docs/benchmarks.md: wall time and peak memory per stage of a fresh run; mean
 savings of FINE-VH beside those of the dissertation (4.1.4); and what explains the difference: the
 speed that cutting costs, the saving against ideal-DVFS of the same cut layout, and the share of
@@ -13,7 +11,7 @@ import sys
 
 import numpy as np
 from designs import DESIGNS
-from prepared import FOLDER
+from prepared import FOLDER, faults_through, parser_of
 from riscv_trace import record_trace
 
 from voltile.flows import RunConfig, RunResult, run, write_outputs
@@ -26,7 +24,7 @@ DISSERTATION = {
 }
 
 
-def main(name: str = "cv32e40p") -> None:
+def main(name: str) -> None:
     """Run, and print both tables."""
     out = FOLDER / f"main-job-{name}"
     shutil.rmtree(out, ignore_errors=True)
@@ -89,4 +87,7 @@ def explain(result: RunResult) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = parser_of(__doc__)
+    parser.add_argument("design", nargs="?", choices=DESIGNS, default="cv32e40p")
+    with faults_through(parser):
+        main(parser.parse_args().design)

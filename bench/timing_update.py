@@ -1,25 +1,23 @@
 """Full timing update against OpenSTA: the same netlists, loads and wires, in the same run.
 
-    python bench/timing_update.py [DESIGN ...]
-
 Ours: loads, delays, arrivals and the slack of every endpoint; median of 20. OpenSTA:
 `find_timing -full_update` and the worst slack; mean of 10.
 """
 
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from prepared import prepared
+from prepared import PREPARED, faults_through, parser_of, prepared
 
 from voltile.floorplan import Timer, opensta_worst_slack
 
 DESIGNS = ("mac", "picorv32", "grid-4x4", "cv32e40p")
 
 
-def main(names: list[str]) -> None:
+def main(names: Sequence[str]) -> None:
     """Print a table of the designs."""
     print("| design | cells | records | ours [ms] | OpenSTA [ms] | ratio | slack apart [ps] |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
@@ -44,7 +42,7 @@ def measure(name: str) -> str:
     period = timing.min_period
     with tempfile.TemporaryDirectory() as folder:
         theirs = opensta_worst_slack(
-            graph, [technology.liberty[vdd]], supply, wires, timing.wire_delay, period,
+            graph, [technology.liberty(vdd)], supply, wires, timing.wire_delay, period,
             Path(folder), updates=10,
         )  # fmt: skip
     apart = abs(timing.worst_slack(period) - theirs.worst_slack) * 1e12
@@ -55,4 +53,11 @@ def measure(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(DESIGNS))
+    parser = parser_of(__doc__)
+    parser.add_argument("designs", nargs="*", metavar="DESIGN", help=", ".join(PREPARED))
+    names = parser.parse_args().designs or DESIGNS
+    for name in names:
+        if name not in PREPARED:
+            parser.error(f"no design '{name}': choose from {', '.join(PREPARED)}")
+    with faults_through(parser):
+        main(names)

@@ -1,18 +1,14 @@
-"""Vdd selection for the whole frequency curve: every interval of both widths, in one process.
+"""Vdd selection for the whole frequency curve: every interval of both widths, in one process."""
 
-python bench/vdd_selection.py [DESIGN] [N]
-"""
-
-import sys
 import time
 
 import numpy as np
-from prepared import prepared
+from prepared import PREPARED, faults_through, parser_of, prepared
 
 from voltile.floorplan import Timer, select_vdd
 
 
-def main(name: str = "cv32e40p", n: int = 7) -> None:
+def main(name: str, n: int) -> None:
     """Print the time per interval and in total."""
     result = prepared(name, (n,))
     technology, graph, placement = result.technology, result.graph, result.placements[n]
@@ -34,4 +30,9 @@ def main(name: str = "cv32e40p", n: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *map(int, sys.argv[2:3]))
+    parser = parser_of(__doc__)
+    parser.add_argument("design", nargs="?", choices=PREPARED, default="cv32e40p")
+    parser.add_argument("tiles", nargs="?", type=int, default=7, help="N of the N x N mesh")
+    given = parser.parse_args()
+    with faults_through(parser):
+        main(given.design, given.tiles)

@@ -1,15 +1,10 @@
-"""Length of the placed nets over their fan-out, in row heights: source of the wire load model.
-
-python bench/wire_load.py [DESIGN]
-"""
-
-import sys
+"""Length of the placed nets over their fan-out, in row heights: source of the wire load model."""
 
 import numpy as np
-from prepared import prepared
+from prepared import PREPARED, faults_through, parser_of, prepared
 
 
-def main(name: str = "cv32e40p") -> None:
+def main(name: str) -> None:
     """Print mean length per fan-out, and the mean per sink over all nets."""
     result = prepared(name)
     length = result.placements[1].net_length / result.technology.site_height
@@ -24,4 +19,7 @@ def main(name: str = "cv32e40p") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = parser_of(__doc__)
+    parser.add_argument("design", nargs="?", choices=PREPARED, default="cv32e40p")
+    with faults_through(parser):
+        main(parser.parse_args().design)

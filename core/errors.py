@@ -3,9 +3,16 @@
 The command line prints the message and exits with code 2; anything else is a defect of Voltile.
 """
 
+import copyreg
+from typing import Any
+
 
 class VoltileError(Exception):
     """Parent of every fault that the user can mend."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The way back from a worker: whatever the parameters of the class, `args` is the message.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class TechnologyError(VoltileError):

@@ -2,18 +2,66 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+
+from voltile.core.errors import ProgramError
 
 
 @contextmanager
 def executor(workers: int | None = None) -> Iterator[Executor]:
     """Yield a process pool of `workers` processes, by default one per available core.
 
-    Processes are spawned, not forked: the parent may hold threads (progress display, BLAS).
+    Processes are spawned, not forked: the parent may hold threads (progress display, BLAS). Work
+    that still runs when the block ends with an error is given up. No process outlives its parent.
+
+    Raises
+    ------
+    ProgramError
+        When a worker dies.
     """
     count = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        yield pool
+    with ProcessPoolExecutor(count, _Context(), _end_with_parent) as pool:
+        try:
+            yield pool
+        except BaseException as error:
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            if isinstance(error, BrokenProcessPool):
+                raise ProgramError(
+                    "a worker process ended without a result: it was killed, ran out of memory, or "
+                    "the script that starts this lacks: if __name__ == '__main__'"
+                ) from None
+            raise
+
+
+class _Worker(SpawnProcess):
+    """A process that Ctrl-C does not reach: its parent ends it."""
+
+    def start(self) -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    Process = _Worker
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent ends, however that ends."""
+
+    def wait() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

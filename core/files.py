@@ -12,8 +12,16 @@ from pathlib import Path
 def write_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without error.
 
-    The temporary name keeps the suffix, since some writers choose the format by it.
+    The temporary name keeps the suffix, since some writers choose the format by it. A link stays:
+    what it points to is written. A device or pipe is written to when the block ends.
     """
+    if path.exists() and not path.is_file():
+        with tempfile.TemporaryDirectory(prefix="voltile-") as folder:
+            content = Path(folder) / path.name
+            yield content
+            path.write_bytes(content.read_bytes())
+        return
+    path = path.resolve()
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)

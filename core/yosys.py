@@ -5,15 +5,17 @@ the next; a fresh process per script makes the first an exception and the second
 """
 
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from voltile.core.errors import SynthesisError
+from voltile.core.programs import run_logged
 
+# PR_SET_PDEATHSIG: where there is such a thing, the child ends with its parent.
 _CHILD = """
-import sys
+import ctypes, sys
+getattr(ctypes.CDLL(None), "prctl", lambda *_: 0)(1, 9)
 from pyosys import libyosys
 design = libyosys.Design()
 for line in open(sys.argv[1], encoding="utf-8"):
@@ -33,13 +35,9 @@ def run_yosys(passes: Sequence[str], folder: Path, name: str) -> str:
     """
     script, log = folder / f"{name}.ys", folder / f"{name}.log"
     script.write_text("\n".join(passes) + "\n")
-    with log.open("wb") as stream:
-        done = subprocess.run(
-            [sys.executable, "-c", _CHILD, script], check=False,
-            stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+    code = run_logged([sys.executable, "-c", _CHILD, script], log)
     text = log.read_text(errors="replace")
-    if done.returncode:
+    if code:
         faults = _FAULT.findall(text) or text.strip().splitlines()[-1:]
         fault = faults[0].strip().removeprefix("ERROR: ") if faults else "no message"
         raise SynthesisError(f"Yosys: {fault} (log: {log})")

@@ -2,7 +2,7 @@
 
 Public names
 ------------
-Sources, synthesize : logic synthesis for a clock period.
+Sources, source_files, synthesize : logic synthesis for a clock period, and what it reads.
 Netlist, write_verilog, netlist_to_arrays, netlist_from_arrays : a mapped netlist as index arrays.
 Constraints, read_sdc : what the surroundings ask of a design.
 ClockNetwork, trace_clocks : which nets carry a clock.
@@ -31,6 +31,7 @@ from voltile.floorplan.placement import (
     placement_from_arrays,
     placement_to_arrays,
 )
+from voltile.floorplan.source_files import source_files
 from voltile.floorplan.synth import Sources, synthesize
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Timer, Timing, Wires
@@ -62,6 +63,7 @@ __all__ = [
     "placement_to_arrays",
     "read_sdc",
     "select_vdd",
+    "source_files",
     "synthesize",
     "trace_clocks",
     "write_verilog",

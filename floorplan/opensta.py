@@ -167,8 +167,9 @@ def _write_library(path: Path, used: set[str], suffix: str, target: Path) -> Non
     if not starts:
         raise LibertyError("holds no cells", str(path))
     header = re.sub(
-        r'(library\s*\(\s*"?)([^")]+)', rf"\g<1>\g<2>{suffix}", text[: starts[0][0]], count=1
-    )
+        r'^(\s*library\s*\(\s*"?)([^")]+)', rf"\g<1>\g<2>{suffix}", text[: starts[0][0]],
+        count=1, flags=re.MULTILINE,
+    )  # fmt: skip
     parts = [header]
     bounds = [start for start, _, _ in starts[1:]] + [text.rstrip().rindex("}")]
     for (_, after_name, name), stop in zip(starts, bounds, strict=True):

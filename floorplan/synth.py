@@ -204,7 +204,7 @@ def _top_name(path: Path) -> str:
 
 def _with_wire_load(technology: Technology, folder: Path) -> Path:
     """Copy the nominal Liberty file with a default wire load model; lengths in micrometres."""
-    source = technology.liberty[technology.nominal_vdd]
+    source = technology.liberty(technology.nominal_vdd)
     text = re.sub(r"^\s*default_wire_load\s*:.*$", "", source.read_text(), flags=re.MULTILINE)
     unit = re.search(r"capacitive_load_unit\s*\(\s*([\d.]+)\s*,\s*\"?(\w)f", text, re.IGNORECASE)
     farad = (
@@ -217,7 +217,8 @@ def _with_wire_load(technology: Technology, folder: Path) -> Path:
         f"capacitance : {technology.wire_capacitance * 1e-6 / farad:.6e};\n"
         f"slope : {per_sink:.3f};\n{lengths}}}\n"
     )
-    body = text.index("{") + 1
+    opening = re.search(r"^\s*library\s*\([^)]*\)\s*\{", text, re.MULTILINE)
+    body = opening.end() if opening else 0  # a comment before it may hold anything
     target = folder / f"{source.stem}__wire_load.lib"
     target.write_text(text[:body] + model + text[body:])
     return target

@@ -1,8 +1,9 @@
 """The command line. Every command is a few lines over public functions."""
 
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -77,7 +78,8 @@ def _write_rtl(make, name: str, out: Path) -> None:  # type: ignore[no-untyped-d
         raise VoltileError(str(error)) from None
     except OSError as error:
         raise VoltileError(f"{out} cannot be written: {error.strerror}") from None
-    typer.echo(f"{out}")
+    if out.is_file():  # and not standard output
+        typer.echo(f"{out}")
 
 
 @app.command("run")
@@ -117,8 +119,8 @@ def run_command(
     define: Annotated[
         list[str] | None, typer.Option("--define", "-D", help="Macro, NAME or NAME=X; repeat.")
     ] = None,
-    rows: Annotated[int, typer.Option(help="Rows of the built-in grid.")] = 4,
-    cols: Annotated[int, typer.Option(help="Columns of the built-in grid.")] = 4,
+    rows: Annotated[int | None, typer.Option(help="Rows of the built-in grid. [4]")] = None,
+    cols: Annotated[int | None, typer.Option(help="Columns of the built-in grid. [4]")] = None,
     cycles: Annotated[int, typer.Option(help="Cycles of each random stream.")] = 256,
     lanes: Annotated[int, typer.Option(help="Number of random streams.")] = 64,
     seed: Annotated[int, typer.Option(help="Seed of placement and random operands.")] = 1,
@@ -139,12 +141,17 @@ def run_command(
     from voltile.flows.run_config import RunConfig
     from voltile.flows.run_job import run
 
+    if files and (rows is not None or cols is not None):
+        raise VoltileError("--rows and --cols are of the built-in grid, not of source files")
+    if not files and (top or include or define):
+        raise VoltileError("--top, --include and --define are of source files, and none are given")
+    grid = (4 if rows is None else rows, 4 if cols is None else cols)
     config = RunConfig(
         files=tuple(files or ()),
         top=top,
         includes=tuple(include or ()),
         defines=tuple(define or ()),
-        grid=(rows, cols),
+        grid=grid,
         tech=tech,
         sdc=sdc,
         tiles=tuple(dict.fromkeys(tiles or (3, 5, 7))),
@@ -159,9 +166,13 @@ def run_command(
         seed=seed,
         workers=workers,
     )
-    folder = out or Path("runs") / (top or (files[0].stem if files else f"grid_{rows}x{cols}"))
-    result = run(config, folder, lambda line: typer.echo(line, err=True))
-    report = write_outputs(result, folder)
+    folder = out or Path("runs") / (top or (files[0].stem if files else f"grid_{grid[0]}x{grid[1]}"))
+    try:
+        result = run(config, folder, lambda line: typer.echo(line, err=True))
+        report = write_outputs(result, folder)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; finished stages are kept in {folder}", err=True)
+        raise typer.Exit(130) from None
     for row in result.savings:
         typer.echo(
             f"{row['tiles']:.0f} x {row['tiles']:.0f} tiles, intervals of "
@@ -172,17 +183,29 @@ def run_command(
     typer.echo(f"report: {report}")
 
 
+# What click raises for an unknown option or a bad value; Typer holds a click of its own.
+_UsageError: Any = typer.BadParameter.__base__
 # Options that take one or more numbers.
 _SEVERAL = ("--tiles", "--intervals", "--frequency")
 
 
 def main() -> None:
     """Run the command line; input faults are one line on standard error and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what runs beside this ends with it
     try:
-        app(_repeat_options(sys.argv[1:]))
+        sys.exit(app(_repeat_options(sys.argv[1:]), standalone_mode=False))
+    except _UsageError as error:
+        _fail(" ".join(error.format_message().split()))
     except VoltileError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    if message:  # without a command there is none, but the help
+        print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _repeat_options(arguments: list[str]) -> list[str]:

@@ -12,6 +12,11 @@ from voltile.floorplan import write_verilog
 if TYPE_CHECKING:
     from voltile.flows.run_job import RunResult
 
+# Files of a run folder beside its stages.
+OUTPUTS = (
+    "netlist.v", "curves.csv", "plan.csv", "layout.png", "curves.png", "plan.png",
+    "area_at_low.png", "metrics.json", "run.json", "report.html",
+)  # fmt: skip
 CURVE_COLUMNS = (
     "scheme", "tiles", "dvdd_v", "frequency_hz", "power_w", "vdd_low_v", "vdd_high_v",
     "area_at_low",

@@ -1,9 +1,19 @@
 """What a user asks of the main job."""
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from voltile.core import VoltileError
+
+# Every interval costs as many timing updates as a mesh has tiles, every point a power analysis.
+_MOST_INTERVALS, _MOST_POINTS = 64, 1000
+_ANY = 2**63 - 1
+_MODULE = re.compile(r"([A-Za-z_][\w$]*)?")
+# Yosys ends a command at a semicolon.
+_DEFINE = re.compile(r"[A-Za-z_]\w*(=[^\s;]*)?")
 
 
 @dataclass(frozen=True)
@@ -54,23 +64,48 @@ class RunConfig:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        checks: tuple[tuple[bool, str, object], ...] = (
-            (bool(self.tiles) and min(self.tiles) >= 1, "tiles must be 1 or more", self.tiles),
-            (min(self.grid) >= 1, "grid must have 1 or more rows and columns", self.grid),
-            (bool(self.intervals) and min(self.intervals) >= 1, "intervals must be 1 or more",
-             self.intervals),
-            (self.points >= 2, "points must be 2 or more", self.points),
-            (self.cycles >= 32, "cycles must be 32 or more", self.cycles),
-            (self.lanes >= 1, "lanes must be 1 or more", self.lanes),
-            (all(f > 0 for f in self.frequencies), "frequencies must be positive",
-             self.frequencies),
-        )  # fmt: skip
-        recording = self.activity not in ("auto", "random") and not Path(self.activity).is_file()
-        checks += (
-            (not recording, "activity must be auto, random, or a VCD or CSV file that exists",
-             self.activity),
-            (self.sdc is None or self.sdc.is_file(), "the SDC file must exist", self.sdc),
-        )  # fmt: skip
-        faults = [f"{text}, not {value}" for good, text, value in checks if not good]
+        faults = list(self._faults())
         if faults:
             raise VoltileError("; ".join(faults))
+
+    def _faults(self) -> Iterator[str]:
+        """What cannot be run, a clause each."""
+        ranges: tuple[tuple[str, Sequence[int], int, int], ...] = (
+            ("tiles", self.tiles, 1, _ANY),
+            ("rows and columns of the grid", self.grid, 1, _ANY),
+            ("intervals", self.intervals, 1, _MOST_INTERVALS),
+            ("points", (self.points,), 2, _MOST_POINTS),
+            ("cycles", (self.cycles,), 32, _ANY),
+            ("lanes", (self.lanes,), 1, _ANY),
+            ("seed", (self.seed,), 0, 2**31 - 1),
+            ("workers", () if self.workers is None else (self.workers,), 1, _ANY),
+        )
+        for name, values, least, most in ranges:
+            for value in values:
+                if not least <= value <= most:
+                    limits = f"{least} or more" if most == _ANY else f"{least} to {most}"
+                    yield f"{name} must be {limits}, not {value}"
+        if not self.intervals:
+            yield "intervals must be given"
+        if not 0 < self.period < inf:
+            yield f"clock period must be positive and finite, not {self.period * 1e9:g} ns"
+        if not 0 < self.utilisation <= 1:
+            yield f"utilisation must be above 0 and at most 1, not {self.utilisation:g}"
+        for frequency in self.frequencies:
+            if not 0 < frequency < inf:
+                yield f"frequencies must be positive and finite, not {frequency * 1e-6:g} MHz"
+        if not _MODULE.fullmatch(self.top):
+            yield f"top must be the name of a module, not {self.top}"
+        for folder in self.includes:
+            if not folder.is_dir():
+                yield f"include folder {folder} does not exist"
+        for define in self.defines:
+            if not _DEFINE.fullmatch(define):
+                yield f"a macro must be NAME or NAME=VALUE, without spaces, not {define}"
+        if self.activity not in ("auto", "random") and not Path(self.activity).is_file():
+            yield (
+                f"activity must be auto, random, or a VCD or CSV file that exists, "
+                f"not {self.activity}"
+            )
+        if self.sdc is not None and not self.sdc.is_file():
+            yield f"the SDC file must exist, not {self.sdc}"

@@ -37,8 +37,10 @@ from voltile.floorplan import (
     placement_from_arrays,
     placement_to_arrays,
     read_sdc,
+    source_files,
     synthesize,
 )
+from voltile.flows.outputs import OUTPUTS
 from voltile.flows.run_config import RunConfig
 from voltile.flows.stages import Stages, stage_key
 from voltile.flows.stimuli import dot_product_stimulus
@@ -178,9 +180,15 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     """
     technology = read_technology(config.tech)
     sources, source_key, inputs = _sources(config)
-    inputs |= {path.name: file_hash(path) for path in technology.files}
-    stages = Stages(out, StageMeter(), say)
+    recording = _recording(config)
+    beside = [path for path in (config.sdc, recording) if path]
+    _check_apart(out, [*map(Path, inputs), *technology.files.values(), *beside])
+    inputs |= {name: file_hash(path) for name, path in technology.files.items()}
     key = stage_key(source=source_key, tech=sorted(inputs.items()), period=config.period)
+    inputs |= {str(path): file_hash(path) for path in beside}
+    stages = Stages(out, StageMeter(), say)
+    for name in OUTPUTS:  # those of an earlier run must not pass for this one's
+        (out / name).unlink(missing_ok=True)
     technology, netlist = _netlist(config, stages, technology, sources, key)
     say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} um2")
     for n in config.tiles:  # before anything expensive
@@ -191,7 +199,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     stimulus = _stimulus(config, graph)
     activity_key = stage_key(netlist=key, stimulus=stimulus.description, seed=config.seed,
                              cycles=stimulus.cycles, lanes=stimulus.lanes,
-                             recording=_recording_hash(config))  # fmt: skip
+                             recording=inputs.get(str(recording), ""))  # fmt: skip
     activity = activity_from_arrays(
         stages.run("activity", activity_key, lambda: _simulate(graph, stimulus))
     )
@@ -248,9 +256,16 @@ def _simulate(graph: TimingGraph, stimulus: Stimulus) -> dict[str, NDArray[Any]]
     return activity_to_arrays(simulate(program, stimulus))
 
 
-def _recording_hash(config: RunConfig) -> str:
-    path = Path(config.activity)
-    return "" if config.activity in ("auto", "random") else file_hash(path)
+def _recording(config: RunConfig) -> Path | None:
+    return None if config.activity in ("auto", "random") else Path(config.activity)
+
+
+def _check_apart(out: Path, inputs: Sequence[Path]) -> None:
+    """Check that no input is a file that the run writes."""
+    written = {(out / name).resolve() for name in OUTPUTS}
+    for path in inputs:
+        if path.resolve() in written:
+            raise VoltileError(f"output folder {out} would overwrite the input {path}")
 
 
 def _placements(
@@ -345,16 +360,17 @@ def _sources(config: RunConfig) -> tuple[Sources, str, dict[str, str]]:
     missing = [path for path in config.files if not path.is_file()]
     if missing:
         raise VoltileError(f"source file {missing[0]} does not exist")
-    hashes = {str(path): file_hash(path) for path in config.files}
-    for folder in config.includes:
-        hashes |= {str(p): file_hash(p) for p in sorted(folder.rglob("*.*v*")) if p.is_file()}
+    read = source_files(config.files, config.includes, config.defines)
+    hashes = {str(path): file_hash(path) for path in read}
     sources = Sources(
         files=config.files,
         top=config.top,
         includes=config.includes,
         defines=("SYNTHESIS", *config.defines),
     )
-    return sources, stage_key(files=hashes, top=config.top, defines=config.defines), hashes
+    key = stage_key(files=config.files, hashes=hashes, top=config.top, includes=config.includes,
+                    defines=config.defines)  # fmt: skip
+    return sources, key, hashes
 
 
 def _constraints(config: RunConfig, netlist: Netlist, technology: Technology) -> Constraints:

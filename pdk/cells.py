@@ -148,7 +148,7 @@ def _build(library: Group) -> CellLibrary:
     # Files of one family list arcs and states in different orders; ours is always the same.
     arc_rows = sorted(zip(builder.arcs, builder.arc_when, strict=True), key=_arc_order)
     power_rows = sorted(zip(builder.powers, builder.power_when, strict=True), key=_power_order)
-    leakages.sort(key=lambda state: (state[0], _normal_form(state[2])))
+    leakages.sort(key=lambda state: (state[0], normal_form(state[2])))
     arcs = np.array([row for row, _ in arc_rows], dtype=np.int64).reshape(-1, 9)
     powers = np.array([row for row, _ in power_rows], dtype=np.int64).reshape(-1, 5)
     return CellLibrary(
@@ -170,16 +170,16 @@ def _build(library: Group) -> CellLibrary:
         arc_to=arcs[:, 2],
         arc_type=arcs[:, 3],
         arc_sense=arcs[:, 4],
-        arc_when=tuple(_normal_form(when) for _, when in arc_rows),
+        arc_when=tuple(normal_form(when) for _, when in arc_rows),
         arc_table=arcs[:, 5:].reshape(-1, 2, 2),
         power_cell=powers[:, 0],
         power_pin=powers[:, 1],
         power_related=powers[:, 2],
-        power_when=tuple(_normal_form(when) for _, when in power_rows),
+        power_when=tuple(normal_form(when) for _, when in power_rows),
         power_table=powers[:, 3:],
         leakage_cell=np.array([cell for cell, _, _ in leakages], dtype=np.int64),
         leakage_value=np.array([value for _, value, _ in leakages]),
-        leakage_when=tuple(_normal_form(when) for _, _, when in leakages),
+        leakage_when=tuple(normal_form(when) for _, _, when in leakages),
         sequential=sequential,
         tables=pack_tables(builder.tables),
     )
@@ -307,7 +307,7 @@ def _clock_gate(cell: Group, kind: str) -> Sequential:
     )
 
 
-def _normal_form(when: str) -> str:
+def normal_form(when: str) -> str:
     """Write a product of literals in alphabetical order; leave any other expression alone."""
     plain = when.replace(" ", "")
     if set(plain) & set("|+^()'*"):
@@ -317,12 +317,12 @@ def _normal_form(when: str) -> str:
 
 def _arc_order(row: tuple[tuple[int, ...], str]) -> tuple[int | str, ...]:
     (cell, start, end, kind, sense, *_), when = row
-    return (cell, end, start, kind, _normal_form(when), sense)
+    return (cell, end, start, kind, normal_form(when), sense)
 
 
 def _power_order(row: tuple[tuple[int, ...], str]) -> tuple[int | str, ...]:
     (cell, pin, related, *_), when = row
-    return (cell, pin, related, _normal_form(when))
+    return (cell, pin, related, normal_form(when))
 
 
 def _numbers(text: str | None) -> Floats:

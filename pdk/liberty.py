@@ -2,7 +2,7 @@
 
 Written for speed: one regular expression consumes a whole statement, so that a 13 MB library costs
 about one second. Nothing in the file is executed; unknown groups and attributes are kept as they
-stand. What the statements mean is `cells.py`'s business.
+stand. What the statements mean is `cells.py`'s business. Files may be compressed (.gz, .xz).
 
 References
 ----------
@@ -10,12 +10,19 @@ Liberty User Guides and Reference Manual Suite, version 2017.06: group, simple-a
 complex-attribute statements.
 """
 
+import gzip
+import lzma
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from voltile.core import LibertyError
+
+# Suffixes of compressed files.
+COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STATEMENT = re.compile(
@@ -70,10 +77,7 @@ def read_liberty(path: Path) -> Group:
     LibertyError
         When the file is missing, cut off, or not Liberty; with the line number.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise LibertyError(f"cannot be read: {error.strerror}", str(path)) from None
+    text = liberty_text(path)
     text = _COMMENT.sub(lambda match: "\n" * match.group().count("\n"), text)
     text = text.replace("\\\n", " \n")
     top = Group("file", "")
@@ -107,6 +111,25 @@ def read_liberty(path: Path) -> Group:
     if len(top.groups) != 1 or top.groups[0].kind != "library":
         raise LibertyError("holds no library group", str(path))
     return top.groups[0]
+
+
+def liberty_text(path: Path) -> str:
+    """Return the text of a Liberty file, decompressed by its suffix (.gz, .xz).
+
+    Raises
+    ------
+    LibertyError
+        When the file cannot be read or decompressed.
+    """
+    opener = COMPRESSED.get(path.suffix, open)
+    try:
+        with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
+            text: str = stream.read()
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        raise LibertyError(f"cannot be decompressed: {error}", str(path)) from None
+    except OSError as error:
+        raise LibertyError(f"cannot be read: {error.strerror}", str(path)) from None
+    return text
 
 
 def _fault(message: str, path: Path, text: str, position: int) -> LibertyError:

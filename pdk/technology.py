@@ -1,30 +1,27 @@
-"""A technology: its cell libraries over Vdd, footprints, wires and site, from a TOML manifest."""
+"""A technology: its cell libraries over Vdd and bias, footprints, wires and site, from a manifest.
+
+A bias is one of several versions of every cell with the same footprint and another threshold: a
+gate length (poly-bias), or a Vth flavour.
+"""
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import platformdirs
-
-from voltile.core import TechnologyError, file_hash, write_atomically
+from voltile.core import TechnologyError, file_hash
 from voltile.pdk.cells import read_cell_library
 from voltile.pdk.lef import Lef, read_lef
-from voltile.pdk.library import (
-    CellLibrary,
-    interpolate_library,
-    library_from_arrays,
-    library_to_arrays,
-    select_cells,
-)
+from voltile.pdk.library import CellLibrary, interpolate_library, select_cells
+from voltile.pdk.library_cache import cached_library, plain_liberty
+from voltile.pdk.mixed_supply import MixedSupply
 
-_MANIFESTS = Path(__file__).parent / "manifests"
-# Raised when the arrays of a cached library change meaning.
-_CACHE_VERSION = 1
+_TECHNOLOGIES = Path(__file__).parent / "technologies"
+_ONE_BIAS = "pb0"
 # Supplies closer than this are the same supply [V].
 _SAME_VDD = 1e-6
 
@@ -35,18 +32,23 @@ class Technology:
 
     Attributes
     ----------
-    vdds : tuple of float
-        Characterised supplies [V], ascending.
-    liberty : mapping of float to Path
-        Liberty file of each of them.
+    libraries : mapping of bias to mapping of float to Path
+        Liberty file of each bias, the unbiased first, at each characterised supply [V].
     wire_resistance, wire_capacitance : float
         Per metre of signal wire [ohm/m], [F/m].
     site_width, site_height : float
         Placement site [m].
     tile_gap : int
         Void between tiles beside each other, in sites.
-    files : tuple of Path
-        What it was read from: manifest, LEF and Liberty files.
+    files : mapping of name to Path
+        What it is read from, by the name that the manifest gives.
+    mixed_supply_file : Path, optional
+        Table for cells whose drivers sit at a lower supply; the leakage of the libraries is then
+        replaced by that of the table's `leakage_corner`.
+    slow_down : mapping of bias to float
+        Mean delay over that of the first bias, less 1 (dissertation Fig. 4.7); empty: not known.
+    renamed : mapping of bias to (str, str)
+        What to replace in its cell names, and by what, to get those of the first bias.
     cells : frozenset of str, optional
         Cells that its libraries hold; None: all.
     """
@@ -56,7 +58,7 @@ class Technology:
     nominal_vdd: float
     timing_corner: str
     leakage_corner: str
-    liberty: Mapping[float, Path]
+    libraries: Mapping[str, Mapping[float, Path]]
     lef: Lef
     site_width: float
     site_height: float
@@ -69,52 +71,148 @@ class Technology:
     tie_high: tuple[str, str]
     tie_low: tuple[str, str]
     dont_use: tuple[str, ...]
-    files: tuple[Path, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
+    mixed_supply_file: Path | None = None
+    slow_down: Mapping[str, float] = field(default_factory=dict)
+    renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     cells: frozenset[str] | None = None
-    _loaded: dict[float, CellLibrary] = field(default_factory=dict, repr=False)
+    _loaded: dict[tuple[str, float], CellLibrary] = field(default_factory=dict, repr=False)
 
     def with_cells(self, cells: Iterable[str]) -> "Technology":
         """Return the technology with libraries of only these cells."""
         return replace(self, cells=frozenset(cells), _loaded={})
 
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """Names of the biases, the unbiased first."""
+        return tuple(self.libraries)
+
     @cached_property
     def vdds(self) -> tuple[float, ...]:
-        """Characterised supplies [V], ascending."""
-        return tuple(sorted(self.liberty))
+        """Characterised supplies [V], ascending; the same for every bias."""
+        return tuple(sorted(self.libraries[self.biases[0]]))
 
-    def library(self, vdd: float) -> CellLibrary:
+    @cached_property
+    def mixed_supply(self) -> MixedSupply | None:
+        """Table for cells whose drivers sit at a lower supply; None where there is none."""
+        return MixedSupply.load(self.mixed_supply_file) if self.mixed_supply_file else None
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What FINE-VH with poly-bias needs and this technology has not, a sentence each."""
+        sentences = []
+        if len(self.biases) == 1:
+            sentences.append(
+                f"technology {self.name} has one gate length: poly-bias has nothing to assign"
+            )
+        if self.mixed_supply_file is None:
+            sentences.append(
+                f"technology {self.name} has no mixed-supply table: drivers count as being at the "
+                f"supply of the cell that they drive"
+            )
+        return tuple(sentences)
+
+    def library(self, vdd: float, bias: str | None = None) -> CellLibrary:
         """Return the cell library at a supply; between characterised supplies, interpolated.
+
+        Parameters
+        ----------
+        bias : str, optional
+            By default the first.
 
         Raises
         ------
         TechnologyError
-            When `vdd` [V] lies outside the characterised range: there is no extrapolation.
+            When `vdd` [V] lies outside the characterised range (there is no extrapolation), the
+            bias does not exist, or its cells are not those of the first bias.
         """
-        known = next((item for item in self._loaded if abs(item - vdd) < _SAME_VDD), None)
-        if known is not None:
-            return self._loaded[known]
-        exact = next((item for item in self.vdds if abs(item - vdd) < _SAME_VDD), None)
+        bias = self._known_bias(bias)
+        for (name, at), library in self._loaded.items():
+            if name == bias and abs(at - vdd) < _SAME_VDD:
+                return library
+        exact = self._characterised(vdd)
         if exact is not None:
-            library = _read_cached(self.liberty[exact])
-            if abs(library.vdd - exact) > 1e-3:
-                raise TechnologyError(
-                    f"{self.liberty[exact]} is characterised at {library.vdd:.3f} V, "
-                    f"not at the {exact:.3f} V that the manifest says"
-                )
-            if self.cells is None:
-                self._check_roles(library)
-            else:
-                library = select_cells(library, self.cells)
+            library = self._read(exact, bias)
         elif self.vdds[0] < vdd < self.vdds[-1]:
             above = next(item for item in self.vdds if item > vdd)
             below = self.vdds[self.vdds.index(above) - 1]
-            library = interpolate_library(self.library(below), self.library(above), vdd)
+            library = interpolate_library(self.library(below, bias), self.library(above, bias), vdd)
         else:
             raise TechnologyError(
                 f"technology {self.name} is characterised from {self.vdds[0]:.2f} to "
                 f"{self.vdds[-1]:.2f} V, not at {vdd:g} V"
             )
-        return self._loaded.setdefault(exact or vdd, library)
+        return self._loaded.setdefault((bias, exact or vdd), library)
+
+    def liberty(self, vdd: float, bias: str | None = None) -> Path:
+        """Return the Liberty file of a characterised supply [V] as plain text.
+
+        Raises
+        ------
+        TechnologyError
+            When the supply is not characterised, or the bias does not exist.
+        """
+        exact = self._characterised(vdd)
+        if exact is None:
+            raise TechnologyError(f"technology {self.name} has no Liberty file at {vdd:g} V")
+        return plain_liberty(self.libraries[self._known_bias(bias)][exact])
+
+    def _known_bias(self, bias: str | None) -> str:
+        if bias is None:
+            return self.biases[0]
+        if bias not in self.libraries:
+            raise TechnologyError(
+                f"technology {self.name} has no bias '{bias}': it has {', '.join(self.biases)}"
+            )
+        return bias
+
+    def _characterised(self, vdd: float) -> float | None:
+        return next((item for item in self.vdds if abs(item - vdd) < _SAME_VDD), None)
+
+    def _read(self, vdd: float, bias: str) -> CellLibrary:
+        path = self.libraries[bias][vdd]
+        sources = [file_hash(path)]
+        if self.mixed_supply_file is not None:
+            sources += [self._mixed_supply_hash, self.leakage_corner, bias]
+
+        def parse() -> CellLibrary:
+            library = read_cell_library(path)
+            if self.mixed_supply is None:
+                return library
+            return self.mixed_supply.replace_leakage(library, self.leakage_corner, bias)
+
+        library = cached_library(sources, parse)
+        if abs(library.vdd - vdd) > 1e-3:
+            raise TechnologyError(
+                f"{path} is characterised at {library.vdd:.3f} V, "
+                f"not at the {vdd:.3f} V that the manifest says"
+            )
+        if bias != self.biases[0]:
+            return self._fitted(library, vdd, bias)
+        if self.cells is None:
+            self._check_roles(library)
+            return library
+        return select_cells(library, self.cells)
+
+    @cached_property
+    def _mixed_supply_hash(self) -> str:
+        return file_hash(self.mixed_supply_file) if self.mixed_supply_file else ""
+
+    def _fitted(self, library: CellLibrary, vdd: float, bias: str) -> CellLibrary:
+        """Cut a bias to the cells of the first; the same arrays then serve both."""
+        old, new = self.renamed.get(bias, ("", ""))
+        if old:
+            names = tuple(name.replace(old, new) for name in library.cell_name)
+            library = replace(library, cell_name=names)
+        first = self.library(vdd)
+        missing = [name for name in first.cell_name if name not in library.cell_index]
+        if missing:
+            raise TechnologyError(
+                f"technology {self.name}: bias {bias} has no cell '{missing[0]}' at {vdd:.2f} V"
+            )
+        library = select_cells(library, first.cell_name)
+        first.check_same_structure(library)
+        return library
 
     def _check_roles(self, library: CellLibrary) -> None:
         buffer = self.buffer_cell
@@ -150,8 +248,8 @@ def find_pdk(name: str) -> Path:
 
 
 def builtin_technologies() -> tuple[str, ...]:
-    """Names of the manifests that come with Voltile."""
-    return tuple(sorted(path.stem for path in _MANIFESTS.glob("*.toml")))
+    """Names of the technologies that come with Voltile."""
+    return tuple(sorted(path.parent.name for path in _TECHNOLOGIES.glob("*/manifest.toml")))
 
 
 def read_technology(name_or_path: str) -> Technology:
@@ -164,7 +262,7 @@ def read_technology(name_or_path: str) -> Technology:
     TechnologyError
         When there is no such manifest, a key is missing, or a file it names is not there.
     """
-    path = _MANIFESTS / f"{name_or_path}.toml"
+    path = _TECHNOLOGIES / name_or_path / "manifest.toml"
     if name_or_path not in builtin_technologies():
         path = Path(name_or_path)
         if not path.is_file():
@@ -185,33 +283,38 @@ def read_technology(name_or_path: str) -> Technology:
 
 def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
     base = find_pdk(manifest["pdk"]) if "pdk" in manifest else path.parent
+    files = {path.name: path}
 
     def existing(name: str) -> Path:
         if not (base / name).is_file():
             raise TechnologyError(f"technology {manifest['name']}: file {base / name} is missing")
+        files[name] = base / name
         return base / name
 
     layout, wire, cells = manifest["layout"], manifest["wire"], manifest["cells"]
-    liberty: dict[float, Path] = {}
-    for item in manifest["library"]:
-        if float(item["vdd_v"]) in liberty:
-            raise TechnologyError(f"manifest {path}: two libraries at {item['vdd_v']:.2f} V")
-        liberty[float(item["vdd_v"])] = existing(item["file"])
-    lef_files = [existing(name) for name in layout["tech_lef"] + layout["lef"]]
-    lef = read_lef(lef_files)
-    if layout["site"] not in lef.sites:
-        raise TechnologyError(f"manifest {path}: no LEF file defines site '{layout['site']}'")
-    site = lef.sites[layout["site"]]
+    biases = tuple(manifest.get("biases", (_ONE_BIAS,)))
     nominal = float(manifest["nominal_vdd_v"])
-    if nominal not in liberty:
-        raise TechnologyError(f"manifest {path}: no library at the nominal {nominal:.2f} V")
+    libraries = _libraries(manifest["library"], biases, nominal, existing)
+    lef = read_lef([existing(name) for name in layout["tech_lef"] + layout["lef"]])
+    if layout["site"] not in lef.sites:
+        raise ValueError(f"no LEF file defines site '{layout['site']}'")
+    site = lef.sites[layout["site"]]
+    mixed_supply = manifest.get("mixed_supply")
+    for key in ("slow_down", "rename"):
+        for bias in manifest.get(key, {}):
+            if bias not in biases:
+                raise ValueError(f"{key} names bias '{bias}', which is none of the biases")
+    corner = manifest["corner"]
     return Technology(
         name=manifest["name"],
         description=manifest["description"],
         nominal_vdd=nominal,
-        timing_corner=manifest["corner"]["timing"],
-        leakage_corner=manifest["corner"]["leakage"],
-        liberty=liberty,
+        timing_corner=corner["timing"],
+        # Liberty files of one corner: leakage is of the same, unless a table of others is there.
+        leakage_corner=corner["leakage"]
+        if mixed_supply
+        else corner.get("leakage", corner["timing"]),
+        libraries=libraries,
         lef=lef,
         site_width=site[0],
         site_height=site[1],
@@ -224,26 +327,32 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         tie_high=tuple(cells["tie_high"]),
         tie_low=tuple(cells["tie_low"]),
         dont_use=tuple(cells.get("dont_use", ())),
-        files=(path, *lef_files, *liberty.values()),
+        files=files,
+        mixed_supply_file=existing(mixed_supply["file"]) if mixed_supply else None,
+        slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
+        renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
     )
 
 
-def _read_cached(path: Path) -> CellLibrary:
-    """Read a Liberty file by way of the user's cache folder, keyed by the file's content."""
-    folder = Path(platformdirs.user_cache_dir("voltile")) / "libraries"
-    cached = folder / f"{file_hash(path)}-{_CACHE_VERSION}.npz"
-    if cached.is_file():
-        try:
-            with np.load(cached, allow_pickle=False) as arrays:
-                return library_from_arrays(dict(arrays))
-        except Exception:  # a damaged file fails in many ways; it is read anew and written over
-            pass
-    library = read_cell_library(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with write_atomically(cached) as temporary:
-            content: dict[str, Any] = library_to_arrays(library)
-            np.savez(temporary, **content)
-    except OSError:
-        pass  # a cache that cannot be written costs half a second a library, not the run
-    return library
+def _libraries(
+    items: Iterable[Mapping[str, Any]],
+    biases: tuple[str, ...],
+    nominal: float,
+    existing: Callable[[str], Path],
+) -> dict[str, dict[float, Path]]:
+    """Liberty files by bias and supply; every bias has the supplies of the first."""
+    libraries: dict[str, dict[float, Path]] = {bias: {} for bias in biases}
+    for item in items:
+        bias, vdd = item.get("bias", biases[0]), float(item["vdd_v"])
+        of = f" of bias {bias}" if len(biases) > 1 else ""
+        if bias not in libraries:
+            raise ValueError(f"the library at {vdd:.2f} V is of bias '{bias}', none of the biases")
+        if vdd in libraries[bias]:
+            raise ValueError(f"two libraries{of} at {vdd:.2f} V")
+        libraries[bias][vdd] = existing(item["file"])
+    if nominal not in libraries[biases[0]]:
+        raise ValueError(f"no library at the nominal {nominal:.2f} V")
+    for bias, vdd in product(biases, sorted(set().union(*libraries.values()))):
+        if vdd not in libraries[bias]:
+            raise ValueError(f"bias {bias} has no library at {vdd:.2f} V, as others have")
+    return libraries

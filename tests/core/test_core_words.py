@@ -1,11 +1,12 @@
 """Precisions, errors that carry data, external programs, the pool, and run records."""
 
 import json
-import os
+import pickle
 import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from voltile.core import (
@@ -18,7 +19,6 @@ from voltile.core import (
     SynthesisError,
     TimingInfeasible,
     VoltileError,
-    executor,
     run_program,
 )
 from voltile.core.yosys import run_yosys
@@ -37,6 +37,9 @@ def test_errors_carry_data():
     slow = TimingInfeasible("too fast", 2e9, 1e9)
     assert (slow.frequency, slow.reach) == (2e9, 1e9)
     assert all(isinstance(item, VoltileError) for item in (fault, slow))
+    for item in (fault, PlacementInfeasible("too many", 9), slow, VoltileError("x")):
+        again = pickle.loads(pickle.dumps(item))
+        assert (type(again), str(again), vars(again)) == (type(item), str(item), vars(item))
 
 
 def test_program_runs_and_leaves_a_log(tmp_path):
@@ -75,18 +78,15 @@ def test_program_that_hangs_is_ended_and_its_log_kept(tmp_path):
     assert (tmp_path / "log").read_text() == "begun\n"
 
 
-def test_executor_runs_in_other_processes():
-    with executor(2) as pool:
-        numbers = list(pool.map(pow, range(5), [2] * 5))
-        processes = {pool.submit(os.getpid).result() for _ in range(3)}
-    assert numbers == [0, 1, 4, 9, 16]
-    assert os.getpid() not in processes
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs sched_getaffinity")
-def test_executor_has_a_worker_per_core_by_default():
-    with executor() as pool:
-        assert pool._max_workers == len(os.sched_getaffinity(0))
+def test_program_that_is_ended_takes_along_what_it_started(tmp_path):
+    with pytest.raises(ProgramError, match="did not end within 1 s"):
+        run_program(["sh", "-c", "sleep 60 & echo $!; wait"], tmp_path / "log", timeout=1)
+    child = int((tmp_path / "log").read_text())
+    time.sleep(0.5)
+    assert not [
+        item for item in psutil.process_iter()
+        if item.pid == child and item.status() != psutil.STATUS_ZOMBIE
+    ]  # fmt: skip
 
 
 def test_stage_meter_sees_time_and_peak_memory():

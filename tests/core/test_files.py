@@ -1,6 +1,7 @@
 """Files that are whole or absent."""
 
 import hashlib
+import os
 import stat
 
 import pytest
@@ -38,6 +39,49 @@ def test_interrupt_leaves_nothing(tmp_path):
         temporary.write_text("{")
         raise KeyboardInterrupt
     assert names(tmp_path) == []
+
+
+def test_link_is_followed(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "real.v").write_text("old")
+    link = tmp_path / "link.v"
+    link.symlink_to("far/real.v")
+    with write_atomically(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink() and (tmp_path / "far" / "real.v").read_text() == "new"
+
+
+def test_link_to_nothing_makes_what_it_points_to(tmp_path):
+    link = tmp_path / "link.v"
+    link.symlink_to("real.v")
+    with write_atomically(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink() and (tmp_path / "real.v").read_text() == "new"
+
+
+def test_pipe_and_device_are_written_to_and_stay(tmp_path):
+    pipe = tmp_path / "pipe.v"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    device = tmp_path / "null"
+    device.symlink_to("/dev/null")
+    for path in (pipe, device):
+        with write_atomically(path) as temporary:
+            temporary.write_text("module")
+    assert os.read(reader, 100) == b"module"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and device.is_char_device()
+    assert sorted(names(tmp_path)) == ["null", "pipe.v"]
+
+
+def test_folder_of_that_name_is_an_error_and_stays(tmp_path):
+    (tmp_path / "x.json").mkdir()
+    with (
+        pytest.raises(IsADirectoryError),
+        write_atomically(tmp_path / "x.json") as temporary,
+    ):
+        temporary.write_text("{}")
+    assert names(tmp_path) == ["x.json"]
 
 
 def test_folder_that_is_not_there_is_an_error(tmp_path):

@@ -56,7 +56,7 @@ def read_back(netlist, folder, liberty):
 @pytest.mark.parametrize("seed", range(3))
 def test_written_verilog_reads_back_as_the_same(library, toy_technology, tmp_path, seed):
     netlist = random_netlist(library, seed)
-    back = read_back(netlist, tmp_path, toy_technology.liberty[1.0])
+    back = read_back(netlist, tmp_path, toy_technology.liberty(1.0))
     assert back.port_name == netlist.port_name
     assert connectivity(back) == connectivity(netlist)
 
@@ -77,7 +77,7 @@ def test_names_with_brackets_dots_and_keywords_survive(library, toy_technology, 
     inputs = ["word[0]", "word[1]", "in.put", "reg", "alone[4]"]
     outputs = {"out[0]": "out[0]", "out[1]": "out[1]", "out[2]": "out[2]", "output": "end"}
     netlist = make_netlist(library, NAMES, inputs, outputs, name="module")
-    back = read_back(netlist, tmp_path, toy_technology.liberty[1.0])
+    back = read_back(netlist, tmp_path, toy_technology.liberty(1.0))
     bare = tuple(name.removeprefix("\\") for name in back.cell_name)
     assert sorted(bare) == sorted(netlist.cell_name)
     back = replace(back, cell_name=bare)
@@ -91,7 +91,7 @@ def test_ports_that_share_a_net_are_assigned(library, toy_technology, tmp_path):
     cells = {"u": ("toy_inv_1", {"A": "a", "Y": "n"})}
     outputs = {"y": "n", "z": "n", "through": "a"}
     netlist = make_netlist(library, cells, ["a"], outputs)
-    back = read_back(netlist, tmp_path, toy_technology.liberty[1.0])
+    back = read_back(netlist, tmp_path, toy_technology.liberty(1.0))
     assert connectivity(back) == connectivity(netlist)
     text = (tmp_path / "written.v").read_text()
     assert "assign z = y;" in text and "assign through = a;" in text
@@ -122,7 +122,7 @@ def test_written_netlist_is_equivalent_to_its_source(toy_technology, tmp_path, c
     netlist = synthesize(Sources([tmp_path / "top.v"], top="top"), toy_technology, 1e-9,
                          tmp_path / "synth")  # fmt: skip
     write_verilog(netlist, tmp_path / "netlist.v")
-    liberty = toy_technology.liberty[1.0]
+    liberty = toy_technology.liberty(1.0)
     text = (tmp_path / "netlist.v").read_text()
     assert change[0] in text
     (tmp_path / "netlist.v").write_text(text.replace(*change, 1))
@@ -226,7 +226,7 @@ def yosys_json(tmp_path, verilog, liberty=None):
     ],
 )  # fmt: skip
 def test_read_yosys_json_rejects(library, toy_technology, tmp_path, verilog, message):
-    path = yosys_json(tmp_path, verilog, toy_technology.liberty[1.0])
+    path = yosys_json(tmp_path, verilog, toy_technology.liberty(1.0))
     with pytest.raises(NetlistError) as fault:
         read_yosys_json(path, "top", library)
     assert re.fullmatch(message, str(fault.value)), str(fault.value)
@@ -239,10 +239,10 @@ def test_nets_of_one_label_stay_apart(library, toy_technology, tmp_path):
         wire [1:0] x; wire \x[1] ;
         toy_inv_1 u0 (.A(a[0]), .Y(x[1])); toy_inv_1 u1 (.A(a[1]), .Y(\x[1] ));
         toy_inv_1 u2 (.A(x[1]), .Y(y[0])); toy_inv_1 u3 (.A(\x[1] ), .Y(y[1]));
-      endmodule""", toy_technology.liberty[1.0])  # fmt: skip
+      endmodule""", toy_technology.liberty(1.0))  # fmt: skip
     netlist = read_yosys_json(path, "top", library)
     assert len(set(netlist.net_name)) == netlist.nets
-    back = read_back(netlist, tmp_path, toy_technology.liberty[1.0])
+    back = read_back(netlist, tmp_path, toy_technology.liberty(1.0))
     assert connectivity(back) == connectivity(netlist)
 
 
@@ -251,7 +251,7 @@ def test_bits_of_a_bus_keep_their_index(library, toy_technology, tmp_path):
       module top(input [5:4] a, output [3:3] y);
         wire [9:8] n;
         toy_nand2_1 u (.A(a[4]), .B(a[5]), .Y(n[9])); toy_inv_1 v (.A(n[9]), .Y(y[3]));
-      endmodule""", toy_technology.liberty[1.0])  # fmt: skip
+      endmodule""", toy_technology.liberty(1.0))  # fmt: skip
     netlist = read_yosys_json(path, "top", library)
     assert netlist.port_name == ("a[4]", "a[5]", "y")
     assert "n[9]" in netlist.net_name
@@ -261,7 +261,7 @@ def test_bits_of_a_bus_keep_their_index(library, toy_technology, tmp_path):
 def test_open_pins_stay_open(library, toy_technology, tmp_path):
     path = yosys_json(tmp_path, """
       module top(input a, b, output s); toy_ha_1 u (.A(a), .B(b), .S(s), .CO()); endmodule""",
-                      toy_technology.liberty[1.0])  # fmt: skip
+                      toy_technology.liberty(1.0))  # fmt: skip
     netlist = read_yosys_json(path, "top", library)
     pins = [library.pin_name[pin] for pin in netlist.pin_library[netlist.pin_net == OPEN]]
     assert pins == ["CO"]

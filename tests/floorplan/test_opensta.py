@@ -34,7 +34,7 @@ def check(technology, netlist, constraints, vdds, folder, seed=None, exact=2e-15
     timer = Timer(graph, [technology.library(vdd) for vdd in vdds])
     timing = timer.analyze(supply, wires)
     result = opensta_worst_slack(
-        graph, [technology.liberty[vdd] for vdd in vdds], supply, wires, timing.wire_delay, period,
+        graph, [technology.liberty(vdd) for vdd in vdds], supply, wires, timing.wire_delay, period,
         folder,
     )  # fmt: skip
     faults = [line for line in (folder / "time.log").read_text().splitlines()
@@ -220,7 +220,7 @@ def test_opensta_that_is_missing_is_named(toy_technology, tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProgramError) as fault:
         opensta_worst_slack(
-            graph, [toy_technology.liberty[1.0]], np.zeros(netlist.cells, int), Wires.none(netlist),
+            graph, [toy_technology.liberty(1.0)], np.zeros(netlist.cells, int), Wires.none(netlist),
             np.zeros(graph.nodes), PERIOD, tmp_path,
         )  # fmt: skip
     assert str(fault.value) == "program 'sta' is not installed; try: apt-get install opensta"

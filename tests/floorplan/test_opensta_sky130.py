@@ -62,7 +62,7 @@ def compare(technology, placed, constraints, vdds, folder):
     timer = Timer(graph, [technology.library(vdd) for vdd in vdds])
     timing = timer.analyze(supply, wires)
     result = opensta_worst_slack(
-        graph, [technology.liberty[vdd] for vdd in vdds], supply, wires, timing.wire_delay, PERIOD,
+        graph, [technology.liberty(vdd) for vdd in vdds], supply, wires, timing.wire_delay, PERIOD,
         folder,
     )  # fmt: skip
     assert np.isfinite(result.worst_slack)

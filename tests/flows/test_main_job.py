@@ -2,14 +2,19 @@
 
 import csv
 import json
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from toy_technology import write_toy_technology
 
+from voltile.flows import RunConfig
 from voltile.flows.cli import _repeat_options, main
 from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
+from voltile.flows.run_job import _sources
 
 COUNTER = """
 module counter(input clk, input rst_n, input en, input [7:0] step, output reg [7:0] count);
@@ -129,6 +134,23 @@ def test_other_inputs_are_not_served_from_an_old_stage(voltile, folder):
     assert "activity: read again" not in err
     _, _, err = voltile(*RUN[:-1], 3, "--out", "first")
     assert "synthesis: read again" not in err
+
+
+def test_a_change_of_an_included_or_loaded_file_is_a_change_of_the_source(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "inc").mkdir()
+    (folder / "reads.v").write_text(
+        '`include "width.vh"\n`include "deep.h"\nmodule reads; initial $readmemh("rom.hex", m);'
+    )
+    config = RunConfig(files=(Path("reads.v"),), includes=(Path("inc"),))
+    keys = []
+    for text in ("1", "2"):
+        for name in ("width.vh", "inc/deep.h", "rom.hex"):
+            (folder / name).write_text(text)
+            keys.append(_sources(config)[1])
+    assert len(set(keys)) == 6
+    assert keys[-1] == _sources(config)[1]
+    assert set(_sources(config)[2]) == {"reads.v", "width.vh", "inc/deep.h", "rom.hex"}
 
 
 def test_damaged_stage_is_made_anew(voltile, folder):
@@ -252,6 +274,29 @@ def test_rtl_writes_verilog(voltile, folder):
     assert "Grid(rows=2, cols=3" in (folder / "grid.v").read_text().splitlines()[0]
     code, _, _ = voltile("rtl", "mac", "--width", 4, "-o", "mac.v")
     assert code == 0 and "module mac" in (folder / "mac.v").read_text()
+
+
+def test_rtl_follows_links_and_writes_to_devices(voltile, folder):
+    (folder / "link.v").symlink_to("target.v")
+    assert voltile("rtl", "mac", "-o", "link.v")[0] == 0
+    assert (folder / "link.v").is_symlink() and "module mac" in (folder / "target.v").read_text()
+    reader, writer = os.pipe()
+    device = Path(f"/dev/fd/{writer}")
+    drained = ThreadPoolExecutor().submit(lambda: os.fdopen(reader).read())
+    code, out, _ = voltile("rtl", "mac", "-o", device)
+    os.close(writer)
+    assert (code, out) == (0, "")
+    assert drained.result(10) == (folder / "target.v").read_text()
+
+
+def test_run_does_not_overwrite_an_input(voltile, folder):
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "netlist.v").write_text(COUNTER)
+    code, _, err = voltile("run", "mine/netlist.v", "--tech", "TECH", "--out", "mine")
+    assert code == 2
+    assert err == "error: output folder mine would overwrite the input mine/netlist.v\n"
+    assert (mine / "netlist.v").read_text() == COUNTER
 
 
 def test_rtl_rejects_an_odd_width(voltile, folder):

@@ -44,7 +44,7 @@ def models(technology, tmp_path_factory):
     """Verilog of all cells, from the functions in their Liberty file."""
     require_icarus()
     folder = tmp_path_factory.mktemp("cells")
-    liberty = technology.liberty[technology.nominal_vdd]
+    liberty = technology.liberty(technology.nominal_vdd)
     read = f"read_liberty -ignore_miss_func -ignore_miss_dir {liberty}"
     run_yosys([read, f"write_verilog {folder / 'cells.v'}"], folder, "cells")
     text = (folder / "cells.v").read_text()

@@ -1,0 +1,36 @@
+"""The commands behind the benchmarks: what they say to arguments that they do not take."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+COMMANDS = ("main_job", "timing_update", "vdd_selection", "wire_load")
+
+
+def call(name, *arguments):
+    return subprocess.run(
+        [sys.executable, BENCH / f"{name}.py", *arguments], capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_is_measured_and_of_what(name):
+    done = call(name, "--help")
+    assert done.returncode == 0
+    assert "cv32e40p" in done.stdout and "picorv32" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_unknown_design_is_named_beside_the_known_ones(name):
+    done = call(name, "nosuch")
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert "nosuch" in last and "picorv32" in last and "Traceback" not in done.stderr
+
+
+def test_fault_in_the_input_is_one_line():
+    done = call("vdd_selection", "picorv32", "0")
+    assert (done.returncode, done.stderr) == (2, "tiles must be 1 or more, not 0\n")
