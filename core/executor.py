@@ -12,19 +12,31 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 
 from voltile.core.errors import ProgramError
 
+# How long a Dask scheduler may take to answer [s].
+_DASK_TIMEOUT = 10
+
 
 @contextmanager
-def executor(workers: int | None = None) -> Iterator[Executor]:
+def executor(workers: int | None = None, dask: str = "") -> Iterator[Executor]:
     """Yield a process pool of `workers` processes, by default one per available core.
 
     Processes are spawned, not forked: the parent may hold threads (progress display, BLAS). Work
     that still runs when the block ends with an error is given up. No process outlives its parent.
 
+    Parameters
+    ----------
+    dask : str
+        Address of the scheduler of a Dask cluster, such as "tcp://host:8786", whose workers are
+        then used instead; they need the same version of Voltile.
+
     Raises
     ------
     ProgramError
-        When a worker dies.
+        When a worker dies, the Dask package is missing, or no scheduler answers.
     """
+    if dask:
+        yield from _dask_executor(dask)
+        return
     count = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers
     with ProcessPoolExecutor(count, _Context(), _end_with_parent) as pool:
         try:
@@ -65,3 +77,23 @@ def _end_with_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def _dask_executor(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise ProgramError(
+            "a Dask cluster needs the package 'distributed'; try: pip install 'voltile[dask]'"
+        ) from None
+    try:
+        client = Client(address, timeout=_DASK_TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise ProgramError(f"no Dask scheduler answers at {address}: {error}") from None
+    with client, client.get_executor() as pool:
+        try:
+            yield pool
+        except KilledWorker as error:
+            raise ProgramError(
+                f"workers of the Dask cluster died again and again: {error}"
+            ) from None

@@ -97,7 +97,7 @@ def trace_clocks(netlist: Netlist, ports: Iterable[str] = ()) -> ClockNetwork:
     if len(unclocked):
         pin = int(unclocked[0])
         raise NetlistError(
-            f"the clock of register '{netlist.cell_name[int(netlist.pin_cell[pin])]}' comes from "
+            f"the clock of register '{netlist.known_name(int(netlist.pin_cell[pin]))}' comes from "
             f"net '{netlist.net_name[int(netlist.pin_net[pin])]}', which no clock port reaches "
             f"through buffers, inverters and clock gates"
         )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from math import inf, isfinite
 from pathlib import Path
 
 from voltile.core import VoltileError
@@ -140,6 +141,7 @@ class _Reader:
         self.inputs, self.outputs = inputs, outputs
         self.time, self.capacitance = time_unit, capacitance_unit
         self.clocks: list[str] = []
+        self.clock_names: set[str] = set()
         self.periods: set[float] = set()
         self.falls: set[float] = set()
         self.input_delay: dict[str, float] = {}
@@ -171,6 +173,8 @@ class _Reader:
             self.delay(self.output_delay, self.ports(names, self.outputs), value, options)
         elif command == "set_load":
             farad = float(value) * self.capacitance
+            if not 0 <= farad < inf:
+                raise ValueError(f"load must be 0 or more, not {value}")
             self.load.update(dict.fromkeys(self.ports(names), farad))
         else:
             if value not in ("0", "1", "zero", "one"):
@@ -184,22 +188,33 @@ class _Reader:
         if "-period" not in options:
             raise ValueError("expected -period")
         period = float(" ".join(options["-period"])) * self.time
-        if not period > 0:
-            raise ValueError(f"period must be positive, not {period:g} s")
+        if not 0 < period < inf:
+            raise ValueError(f"period must be positive and finite, not {period * 1e9:g} ns")
         edges = [0.0, 0.5]
         if "-waveform" in options:
             edges = [float(edge) * self.time / period for edge in options["-waveform"]]
         if len(edges) != 2 or edges[0] != 0 or not 0 < edges[1] < 1:
             raise ValueError("the waveform must rise at 0 and fall within the period")
-        self.clocks += self.ports(arguments[0], self.inputs)
+        ports = self.ports(arguments[0], self.inputs)
+        self.clocks += ports
+        self.clock_names |= set(options.get("-name", ports))
         self.periods.add(period)
         self.falls.add(edges[1])
 
     def delay(
-        self, delays: dict[str, float], ports: list[str], value: str, options: Mapping[str, object]
+        self,
+        delays: dict[str, float],
+        ports: list[str],
+        value: str,
+        options: Mapping[str, list[str]],
     ) -> None:
         """Set a delay, or the later of two that hold side by side."""
+        for clock in options.get("-clock", ()):
+            if clock not in self.clock_names:
+                raise ValueError(f"no clock '{clock}'")
         seconds = float(value) * self.time
+        if not isfinite(seconds):
+            raise ValueError(f"delay must be finite, not {value}")
         beside = not options.keys().isdisjoint(("-add_delay", "-rise", "-fall"))
         for port in ports:
             delays[port] = max(delays.get(port, seconds), seconds) if beside else seconds

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,6 +109,25 @@ class Netlist:
         """Sinks of net n are sink_pins[net_first_sink[n] : net_first_sink[n + 1]]."""
         counts = np.bincount(self.pin_net[self.sink_pins], minlength=self.nets)
         return np.concatenate([[0], np.cumsum(counts)])
+
+    def known_name(self, cell: int) -> str:
+        """Name of an instance; where a tool made that up, of a net that it drives, if that has one.
+
+        Names that a tool makes up have a $ in them.
+        """
+        pins = slice(int(self.first_pin[cell]), int(self.first_pin[cell + 1]))
+        driven = self.pin_net[pins][self.pin_is_output[pins] & (self.pin_net[pins] != OPEN)]
+        names = [self.cell_name[cell], *(self.net_name[net] for net in driven.tolist())]
+        known: list[str] = [name for name in names if "$" not in name]
+        return [*known, self.cell_name[cell]][0]
+
+    def describe_loop(self, cells: Sequence[int]) -> str:
+        """Return the message about a combinational loop: its cells, by `known_name`."""
+        names = [self.known_name(cell) for cell in cells]
+        names = [name for name in names if "$" not in name] or names
+        listed = " <- ".join(f"'{name}'" for name in names[:6])
+        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        return f"{self.name} has a combinational loop: {listed}{more}"
 
     @property
     def fanout(self) -> Ints:

@@ -24,8 +24,9 @@ Ints = NDArray[np.int64]
 _UNITS_PER_SITE = 10
 # Effort of coloquinte, from 1 to 9; 3 is its default.
 _EFFORT = 3
-# Cells are widened to this fill while they are placed, so that the free space spreads over the
-# tiles; left alone, the placer packs them to one side and leaves whole tiles empty.
+# Cells are widened to this fill while they are placed, so that free space spreads over the tiles;
+# left alone, the placer packs them to one side. What is free beyond it still gathers there: a
+# larger part spreads more evenly, but costs wire and brings no speed (decision 007).
 _SPREAD = 0.8
 
 

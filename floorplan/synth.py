@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,7 +60,7 @@ class Sources:
     Attributes
     ----------
     top : str
-        Top module; "" lets Yosys find the one module that nothing instantiates.
+        Top module; "": the one module that nothing instantiates.
     defines : sequence of str
         Macros, "NAME" or "NAME=VALUE".
     """
@@ -88,7 +88,7 @@ def synthesize(sources: Sources, technology: Technology, period: float, folder: 
     Raises
     ------
     SynthesisError
-        When Yosys refuses the sources, the top is unknown, or the design is empty.
+        When Yosys refuses the sources, the top is unknown or not clear, or the design is empty.
     NetlistError
         When a net has several drivers, or something cannot be mapped to the library.
     """
@@ -102,6 +102,8 @@ def synthesize(sources: Sources, technology: Technology, period: float, folder: 
     # Not in the folder: passes take no path with a space, such as a run folder may have.
     with TemporaryDirectory(prefix="voltile-") as name:
         scratch = Path(name)
+        if sources.files and not sources.top:
+            sources = replace(sources, top=_find_top(sources, folder, scratch))
         passes = _passes(sources, technology, library, period, scratch)
         log = run_yosys(passes, folder, "synth")
         conflict = _CONFLICT.search(log)
@@ -112,6 +114,20 @@ def synthesize(sources: Sources, technology: Technology, period: float, folder: 
     if not netlist.cells:
         raise SynthesisError(f"module '{top}' is empty: there is no logic in it")
     return buffer_high_fanout(netlist, technology, MAX_FANOUT)
+
+
+def _find_top(sources: Sources, folder: Path, scratch: Path) -> str:
+    """The module that no other instantiates; "" where there is none."""
+    found = scratch / "roots"
+    select = f"tee -q -o {found} select -list-mod * =* %C %M %d"
+    run_yosys([*_read_passes(sources, scratch), select], folder, "top")
+    # A line with a space is a warning.
+    roots = sorted(line for line in found.read_text().splitlines() if line and " " not in line)
+    if len(roots) > 1:
+        raise SynthesisError(
+            f"several modules could be the top, name one: {', '.join(roots)} (--top)"
+        )
+    return "".join(roots)
 
 
 def _passes(

@@ -124,8 +124,8 @@ def make_tile_grid(
     tile_sites = ceil(row_area / (n * n * tile_rows * height) / width)
     if tile_sites * width < widest:
         raise PlacementInfeasible(
-            f"{n} x {n} tiles are too many: a tile is {tile_sites * width * 1e6:.2f} um wide and "
-            f"the widest cell {widest * 1e6:.2f} um; use fewer tiles or a lower utilisation",
+            f"{n} x {n} tiles are too many: a tile is {tile_sites * width * 1e6:.2f} µm wide and "
+            f"the widest cell {widest * 1e6:.2f} µm; use fewer tiles or a lower utilisation",
             n,
         )
     return TileGrid(n, tile_rows, tile_sites, technology.tile_gap, width, height)

@@ -99,7 +99,7 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
     Raises
     ------
     NetlistError
-        For a combinational loop, naming its cells, a clock that cannot be traced, or a port that
+        For a combinational loop, naming it, a clock that cannot be traced, or a port that
         the constraints name and the netlist lacks.
     """
     _check_ports(netlist, constraints)
@@ -299,7 +299,7 @@ def _levels(netlist: Netlist, source: Ints, target: Ints, cell: Ints) -> Ints:
 
 
 def _describe_loop(netlist: Netlist, source: Ints, target: Ints, cell: Ints, waiting: Ints) -> str:
-    """Name the cells of one loop, by walking back from a net that waits for itself."""
+    """Name one loop, by walking back from a net that waits for itself."""
     inside = waiting[source] > 0
     came_from = {int(t): (int(s), int(c)) for s, t, c in
                  zip(source[inside], target[inside], cell[inside], strict=True)}  # fmt: skip
@@ -308,7 +308,4 @@ def _describe_loop(netlist: Netlist, source: Ints, target: Ints, cell: Ints, wai
     while net not in seen:
         seen[net] = came_from[net][1]
         net = came_from[net][0]
-    loop = list(seen.values())[list(seen).index(net) :]
-    names = " <- ".join(f"'{netlist.cell_name[item]}'" for item in loop[:6])
-    more = f" and {len(loop) - 6} more" if len(loop) > 6 else ""
-    return f"{netlist.name} has a combinational loop: {names}{more}"
+    return netlist.describe_loop(list(seen.values())[list(seen).index(net) :])

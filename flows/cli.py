@@ -91,9 +91,11 @@ def run_command(
     top: Annotated[str, typer.Option(help="Top module.")] = "",
     tech: Annotated[str, typer.Option(help="Built-in technology, or a manifest.")] = "sky130hd",
     tiles: Annotated[
-        list[int] | None, typer.Option(help="N of the N x N meshes. [3 5 7]")
+        list[int] | None, typer.Option(help="N of the N x N meshes. [those of 3 5 7 that fit]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. [runs/TOP]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. [runs/TOP, or the first file's name]")
+    ] = None,
     period: Annotated[float, typer.Option(help="Clock period for synthesis [ns].")] = 5.0,
     utilisation: Annotated[float, typer.Option(help="Share of the rows that cells fill.")] = 0.7,
     intervals: Annotated[
@@ -111,7 +113,8 @@ def run_command(
     ] = "auto",
     sdc: Annotated[
         Path | None,
-        typer.Option(help="SDC constraints, in ns and pF; --period, not they, sets the period."),
+        typer.Option(help="SDC constraints, in ns and pF; --period, not they, sets the period. An "
+                     "output bears what set_load says, else nothing; without SDC, a buffer input."),
     ] = None,
     include: Annotated[
         list[Path] | None, typer.Option("--include", "-I", help="Include folder; repeat.")
@@ -154,7 +157,7 @@ def run_command(
         grid=grid,
         tech=tech,
         sdc=sdc,
-        tiles=tuple(dict.fromkeys(tiles or (3, 5, 7))),
+        tiles=tuple(dict.fromkeys(tiles or ())),
         period=period * 1e-9,
         utilisation=utilisation,
         intervals=tuple(dict.fromkeys(intervals or (2, 4))),
@@ -166,34 +169,94 @@ def run_command(
         seed=seed,
         workers=workers,
     )
-    folder = out or Path("runs") / (top or (files[0].stem if files else f"grid_{grid[0]}x{grid[1]}"))
+    name = top or (files[0].stem if files else f"grid_{grid[0]}x{grid[1]}")
+    folder = out or Path("runs") / name
     try:
         result = run(config, folder, lambda line: typer.echo(line, err=True))
         report = write_outputs(result, folder)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; finished stages are kept in {folder}", err=True)
         raise typer.Exit(130) from None
+    typer.echo("mean power of FINE-VH:")
     for row in result.savings:
-        typer.echo(
-            f"{row['tiles']:.0f} x {row['tiles']:.0f} tiles, intervals of "
-            f"{row['dvdd_v'] * 1e3:.0f} mV: saves {row['ideal']:.1%} against ideal-DVFS, "
-            f"{row['hopping']:.1%} against Vdd-hopping, {row['dithering']:.1%} against "
-            f"Vdd-dithering"
+        texts = (
+            f"{abs(row[key]):.1%} {'below' if row[key] >= 0 else 'above'} {other}"
+            for key, other in _OTHERS.items()
         )
+        typer.echo(
+            f"  {row['tiles']:.0f} x {row['tiles']:.0f} tiles, intervals of "
+            f"{row['dvdd_v'] * 1e3:.0f} mV: {', '.join(texts)}"
+        )
+    for warning in result.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"report: {report}")
 
 
+@app.command("characterize")
+def characterize_command(
+    config: Annotated[
+        str, typer.Argument(help="Built-in configuration (freepdk45, sky130-spice), or a file.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for measurements and libraries.")
+    ],
+    cells: Annotated[
+        list[str] | None, typer.Option(help="Only these cells of the configuration: names, globs.")
+    ] = None,
+    vdd: Annotated[list[float] | None, typer.Option(help="Only these of its supplies [V].")] = None,
+    bias: Annotated[list[str] | None, typer.Option(help="Only these of its gate lengths.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes. [one per core]")] = None,
+    dask: Annotated[
+        str, typer.Option(help="Scheduler of a Dask cluster to use instead: tcp://HOST:PORT.")
+    ] = "",
+) -> None:
+    """Measure the cells of a technology with ngspice: Liberty, LEF, mixed-supply tables, manifest.
+
+    Every measurement is kept in OUT/measurements; the same command goes on after a kill. A cell
+    that fails is named and left out, the others finish. `voltile run --tech OUT/manifest.toml`
+    then uses the result. Needs ngspice, and the PDK that the configuration names.
+
+    Examples:
+
+    `voltile characterize sky130-spice --out sky130`
+
+    `voltile characterize freepdk45 --cells "inv_*" nand2_x1 --vdd 0.8 1.0 --bias pb0 --out try`
+
+    `voltile characterize cells.toml --out cells --dask tcp://cluster:8786`
+    """
+    from voltile.core import executor
+    from voltile.flows.characterize_display import CharacterizeDisplay
+    from voltile.pdk.characterization.config import read_config
+    from voltile.pdk.characterization.job import characterize
+
+    chosen = read_config(config).selected(cells or (), vdd or (), bias or ())
+    try:
+        with CharacterizeDisplay() as display:
+            summary = characterize(chosen, out, lambda: executor(workers, dask), display.show)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; measurements are kept in {out}", err=True)
+        raise typer.Exit(130) from None
+    for cell, fault in summary.left_out.items():
+        typer.echo(f"warning: {cell} is left out: {fault}", err=True)
+    typer.echo(
+        f"{len(summary.cells)} cells, {len(chosen.lengths)} gate lengths, {len(chosen.vdds)} "
+        f"supplies: {summary.manifest}"
+    )
+
+
+_OTHERS = {"ideal": "ideal-DVFS", "hopping": "Vdd-hopping", "dithering": "Vdd-dithering"}
 # What click raises for an unknown option or a bad value; Typer holds a click of its own.
 _UsageError: Any = typer.BadParameter.__base__
-# Options that take one or more numbers.
-_SEVERAL = ("--tiles", "--intervals", "--frequency")
+# Options that take one or more numbers, and those that take one or more words.
+_SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd")
+_SEVERAL_WORDS = ("--cells", "--bias")
 
 
 def main() -> None:
     """Run the command line; input faults are one line on standard error and exit code 2."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what runs beside this ends with it
     try:
-        sys.exit(app(_repeat_options(sys.argv[1:]), standalone_mode=False))
+        sys.exit(app(_repeat_options(sys.argv[1:]), standalone_mode=False) or 0)
     except _UsageError as error:
         _fail(" ".join(error.format_message().split()))
     except VoltileError as error:
@@ -213,10 +276,11 @@ def _repeat_options(arguments: list[str]) -> list[str]:
     result: list[str] = []
     option = ""
     for word in arguments:
-        if option and result[-1] != option and _is_number(word):
+        goes_on = _is_number(word) or (option in _SEVERAL_WORDS and not word.startswith("-"))
+        if option and result[-1] != option and goes_on:
             result.append(option)
         elif word.startswith("-"):
-            option = word if word in _SEVERAL else ""
+            option = word if word in _SEVERAL + _SEVERAL_WORDS else ""
         elif result and result[-1] != option:
             option = ""
         result.append(word)

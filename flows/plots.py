@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from voltile.core import write_atomically
 
 if TYPE_CHECKING:
-    from voltile.floorplan import Netlist, Placement
+    from voltile.floorplan import Netlist, Placement, TileGrid
     from voltile.flows.run_job import RunResult
     from voltile.pdk import Technology
     from voltile.power import OperatingCurve
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 # Colour-blind safe (Okabe and Ito).
 _LOW, _HIGH = "#56B4E9", "#D55E00"
 _SCHEMES = {
-    "ideal": ("black", "--", "ideal-DVFS"),
-    "hopping": ("#E69F00", "-", "Vdd-hopping"),
-    "dithering": ("#009E73", "-.", "Vdd-dithering"),
+    "ideal": ("black", "--", "x", "ideal-DVFS"),
+    "hopping": ("#E69F00", "-", "^", "Vdd-hopping"),
+    "dithering": ("#009E73", "-.", "s", "Vdd-dithering"),
 }
-_MESHES = ("#CC79A7", "#0072B2", "#D55E00", "#56B4E9", "#F0E442")
+_MESHES = (
+    "#CC79A7", "#0072B2", "#D55E00", "#56B4E9", "#F0E442", "#332288", "#882255", "#999933",
+    "#999999", "#8C564B",
+)  # fmt: skip
+_MARKERS = "oDv*P"
 _DPI = 150
 
 
@@ -48,7 +52,7 @@ def _save(figure: Any, path: Path) -> None:
 def _corners(
     placement: "Placement", netlist: "Netlist", technology: "Technology"
 ) -> NDArray[np.float64]:
-    """Corners of every cell [um], shape (cells, 4, 2)."""
+    """Corners of every cell [µm], shape (cells, 4, 2)."""
     grid = placement.grid
     width_of = np.array([technology.lef.macros[name].width for name in netlist.library.cell_name])
     x0 = placement.site * grid.site_width * 1e6
@@ -105,9 +109,10 @@ def plot_layout(result: "RunResult", path: Path) -> None:
         axis.set_aspect("equal")
         axis.set_xlim(0, grid.core_sites * grid.site_width * 1e6)
         axis.set_ylim(0, grid.core_rows * grid.site_height * 1e6)
-        axis.set_xlabel("x [um]")
-        axis.set_ylabel("y [um]")
+        axis.set_xlabel("x [µm]")
+        axis.set_ylabel("y [µm]")
         axis.set_title(text, fontsize=11)
+    _number_tiles(axes[0, 0], grid)
     low, high = curve.vdd_low[shown], curve.vdd_high[shown]
     figure.legend(
         handles=[
@@ -121,9 +126,34 @@ def plot_layout(result: "RunResult", path: Path) -> None:
     _save(figure, path)
 
 
+def _number_tiles(axis: Any, grid: "TileGrid") -> None:
+    """Write its number into every tile of a drawing about 5 inches wide."""
+    from matplotlib.patheffects import withStroke
+
+    site, row = grid.site_width * 1e6, grid.site_height * 1e6
+    points = 5 * 72 / (grid.core_sites * site)
+    size = min(grid.tile_sites * site / 2, grid.tile_rows * row) * points / 2
+    for tile, (x, y) in enumerate(grid.tile_origin):
+        axis.text(
+            (x + grid.tile_sites / 2) * site, (y + grid.tile_rows / 2) * row, str(tile),
+            ha="center", va="center_baseline", fontsize=float(np.clip(size, 4, 14)),
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+        )  # fmt: skip
+
+
 def _width(result: "RunResult", count: int) -> float:
     vdds = result.technology.vdds
     return (vdds[-1] - vdds[0]) / count
+
+
+def _title(count: int, width: float) -> str:
+    return f"{count} interval{'s' if count > 1 else ''} of {width * 1e3:.0f} mV"
+
+
+def _mesh_style(result: "RunResult", n: int) -> dict[str, Any]:
+    """Colour and marker of a mesh: none like another among 50."""
+    turn, place = divmod(result.config.tiles.index(n), len(_MESHES))
+    return {"color": _MESHES[place], "marker": _MARKERS[turn % len(_MARKERS)]}
 
 
 def _of_width(result: "RunResult", width: float) -> "list[OperatingCurve]":
@@ -141,16 +171,17 @@ def plot_curves(result: "RunResult", path: Path) -> None:
         width = _width(result, count)
         for curve in _of_width(result, width):
             if curve.scheme == "fine-vh":
-                meshes = list(result.config.tiles)
-                colour = _MESHES[meshes.index(curve.n) % len(_MESHES)]
-                style, label = "-", f"FINE-VH {curve.n} x {curve.n}"
+                style = _mesh_style(result, curve.n) | {"markersize": 3}
+                label = f"FINE-VH {curve.n} x {curve.n}"
             else:
-                colour, style, label = _SCHEMES[curve.scheme]
+                colour, line, marker, label = _SCHEMES[curve.scheme]
+                style = {"color": colour, "linestyle": line}
+                if len(curve.frequency) == 1:  # there is no line to see
+                    style |= {"marker": marker, "markersize": 9, "fillstyle": "none"}
             axis.plot(
-                curve.frequency * 1e-6, curve.power / unit, style, color=colour, label=label,
-                marker="o" if curve.scheme == "fine-vh" else None, markersize=3, linewidth=1.4,
-            )  # fmt: skip
-        axis.set_title(f"{count} intervals of {width * 1e3:.0f} mV", fontsize=11)
+                curve.frequency * 1e-6, curve.power / unit, label=label, linewidth=1.4, **style
+            )
+        axis.set_title(_title(count, width), fontsize=11)
         axis.set_xlabel("clock frequency [MHz]")
         axis.grid(alpha=0.3)
     axes[0, 0].set_ylabel("power / ideal-DVFS at the lowest frequency")
@@ -173,8 +204,9 @@ def plot_plan(result: "RunResult", path: Path) -> None:
         ticks = np.unique(np.linspace(0, len(vdd) - 1, 5).astype(int))
         axis.set_xticks(ticks, [f"{result.frequency[tick] / 1e6:.0f}" for tick in ticks])
         axis.set_xlabel("clock frequency [MHz]")
+        axis.set_yticks(range(0, n * n, n if n > 2 else 1))  # the first tile of every row
         axis.set_title(f"{n} x {n} tiles", fontsize=11)
-    axes[0, 0].set_ylabel("tile")
+    axes[0, 0].set_ylabel("tile, numbered as in the layout")
     figure.colorbar(image, ax=axes[0].tolist(), label="supply [V]")
     _save(figure, path)
 
@@ -187,12 +219,11 @@ def plot_area_at_low(result: "RunResult", path: Path) -> None:
         width = _width(result, count)
         for curve in _of_width(result, width):
             if curve.scheme == "fine-vh":
-                colour = _MESHES[list(result.config.tiles).index(curve.n) % len(_MESHES)]
                 axis.plot(
-                    curve.frequency * 1e-6, 100 * curve.area_at_low, "-o", color=colour,
-                    markersize=3, linewidth=1.4, label=f"{curve.n} x {curve.n} tiles",
+                    curve.frequency * 1e-6, 100 * curve.area_at_low, markersize=3, linewidth=1.4,
+                    label=f"{curve.n} x {curve.n} tiles", **_mesh_style(result, curve.n),
                 )  # fmt: skip
-        axis.set_title(f"{count} intervals of {width * 1e3:.0f} mV", fontsize=11)
+        axis.set_title(_title(count, width), fontsize=11)
         axis.set_xlabel("clock frequency [MHz]")
         axis.set_ylim(0, 103)
         axis.grid(alpha=0.3)

@@ -27,7 +27,7 @@ class RunConfig:
     tech : str
         Built-in technology or manifest file.
     tiles : tuple of int
-        N of each N x N mesh.
+        N of each N x N mesh; none: those of 3, 5 and 7 that fit the design.
     period : float
         Clock period that synthesis aims for [s].
     utilisation : float
@@ -51,7 +51,7 @@ class RunConfig:
     grid: tuple[int, int] = (4, 4)
     tech: str = "sky130hd"
     sdc: Path | None = None
-    tiles: tuple[int, ...] = (3, 5, 7)
+    tiles: tuple[int, ...] = ()
     period: float = 5e-9
     utilisation: float = 0.7
     intervals: tuple[int, ...] = (2, 4)
@@ -108,4 +108,4 @@ class RunConfig:
                 f"not {self.activity}"
             )
         if self.sdc is not None and not self.sdc.is_file():
-            yield f"the SDC file must exist, not {self.sdc}"
+            yield f"SDC file {self.sdc} does not exist"

@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Executor, as_completed
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import (
+    PlacementInfeasible,
     RunRecord,
     StageMeter,
+    TechnologyError,
     TimingInfeasible,
     VoltileError,
     executor,
@@ -55,6 +57,7 @@ from voltile.power import (
     activity_from_arrays,
     activity_to_arrays,
     compile_netlist,
+    data_inputs,
     evaluate_interval,
     evaluate_supplies,
     fine_vh,
@@ -68,6 +71,8 @@ from voltile.power import (
 
 Floats = NDArray[np.float64]
 
+# N of the meshes that are compared where none are asked for.
+_USUAL_TILES = (3, 5, 7)
 # Largest step between the supplies at which ideal-DVFS is evaluated [V].
 _FINE_STEP = 0.02
 
@@ -132,6 +137,18 @@ class RunResult:
         )
 
     @property
+    def warnings(self) -> list[str]:
+        """What the user should know before reading the figures, a sentence each."""
+        if self.worst_slack >= 0:
+            return []
+        missed = (
+            f"the clock period of {self.config.period * 1e9:.2f} ns is missed by "
+            f"{-self.worst_slack * 1e9:.2f} ns at {self.technology.nominal_vdd:.2f} V in the uncut "
+            f"layout; the curves are of the frequencies that the layouts reach"
+        )
+        return [missed]
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """Content of `metrics.json`."""
         technology = self.technology
@@ -179,6 +196,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
         One of its children, for whatever in the inputs cannot be used.
     """
     technology = read_technology(config.tech)
+    _check_supplies(technology)
     sources, source_key, inputs = _sources(config)
     recording = _recording(config)
     beside = [path for path in (config.sdc, recording) if path]
@@ -189,11 +207,12 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     stages = Stages(out, StageMeter(), say)
     for name in OUTPUTS:  # those of an earlier run must not pass for this one's
         (out / name).unlink(missing_ok=True)
+    command = asdict(config)
+    _read_libraries(technology, stages)
     technology, netlist = _netlist(config, stages, technology, sources, key)
-    say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} um2")
-    for n in config.tiles:  # before anything expensive
-        check_mesh(netlist, technology, n, config.utilisation)
+    say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} µm²")
     graph = build_timing_graph(netlist, _constraints(config, netlist, technology))
+    config = replace(config, tiles=_meshes(config, netlist, technology, say))
     key = stage_key(netlist=key, constraints=str(graph.constraints))
 
     stimulus = _stimulus(config, graph)
@@ -223,7 +242,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
         )
     curves, tile_vdd = _curves(config, technology, points, intervals, frequency)
     record = RunRecord(
-        command=json.loads(json.dumps(asdict(config), default=str)),
+        command=json.loads(json.dumps(command, default=str)),
         inputs=inputs,
         versions={name: version(name) for name in ("voltile", "pyosys", "coloquinte", "numpy")},
         seed=config.seed,
@@ -233,6 +252,42 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
         config, technology, graph, activity, frequency, placements, min_period, curves, tile_vdd,
         stages.meter, record,
     )  # fmt: skip
+
+
+def _check_supplies(technology: Technology) -> None:
+    if len(technology.vdds) < 2:
+        raise TechnologyError(
+            f"technology {technology.name} has one supply, {technology.vdds[0]:.2f} V: to compare "
+            f"supplies takes libraries of two or more"
+        )
+
+
+def _read_libraries(technology: Technology, stages: Stages) -> None:
+    """Read the library of every supply: a broken one shows now, not after the placement."""
+    stages.say("libraries ...")
+    with stages.meter.stage("libraries"):
+        for vdd in technology.vdds:
+            technology.library(vdd)
+    stages.say(f"libraries: {stages.meter.costs['libraries'].wall_s:.1f} s")
+
+
+def _meshes(
+    config: RunConfig, netlist: Netlist, technology: Technology, say: Callable[[str], None]
+) -> tuple[int, ...]:
+    """N of each mesh: those that are asked for; else the usual ones, as far as cells fit in."""
+    for n in config.tiles:
+        check_mesh(netlist, technology, n, config.utilisation)
+    fits, fault = list(config.tiles), ""
+    for n in () if config.tiles else (*_USUAL_TILES, 2, 1):
+        try:
+            if n >= min(_USUAL_TILES) or not fits:
+                check_mesh(netlist, technology, n, config.utilisation)
+                fits.append(n)
+        except PlacementInfeasible as error:
+            fault = fault or f"; {error}"
+    if fault:
+        say(f"  meshes: {', '.join(f'{n} x {n}' for n in fits)}{fault}")
+    return tuple(fits)
 
 
 def _netlist(
@@ -286,13 +341,13 @@ def _placements(
 
     def place_missing(missing: list[str]) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
         jobs = {
-            part: pool.submit(
+            pool.submit(
                 place_for_timing, timer, technology, parts[part], config.utilisation, config.seed
-            )
+            ): part
             for part in missing
         }
-        for part, job in jobs.items():
-            yield part, placement_to_arrays(job.result())
+        for job in as_completed(jobs):
+            yield jobs[job], placement_to_arrays(job.result())
 
     kept = stages.run_each("placement", keys, place_missing)
     return {n: placement_from_arrays(kept[part]) for part, n in parts.items()}
@@ -388,14 +443,19 @@ def _constraints(config: RunConfig, netlist: Netlist, technology: Technology) ->
 
 
 def _stimulus(config: RunConfig, graph: TimingGraph) -> Stimulus:
+    """What drives the inputs; those that the constraints hold constant do not move."""
     netlist, clocks = graph.netlist, graph.clocks
+    inputs = set(data_inputs(netlist, clocks))
+    held = {port: level for port, level in graph.constraints.case.items() if port in inputs}
     if config.activity == "auto" and not config.files:
         return dot_product_stimulus(
-            netlist, clocks, *config.grid, config.cycles, config.lanes, config.seed
+            netlist, clocks, *config.grid, config.cycles, config.lanes, config.seed, held
         )
     if config.activity in ("auto", "random"):
-        return random_stimulus(netlist, clocks, config.cycles, config.lanes, config.seed)
-    return recorded_stimulus(Path(config.activity), netlist, clocks)
+        return random_stimulus(
+            netlist, clocks, config.cycles, config.lanes, config.seed, held=held
+        )
+    return recorded_stimulus(Path(config.activity), netlist, clocks, held=held)
 
 
 def _levels(technology: Technology, count: int) -> list[float]:

@@ -73,6 +73,9 @@ class Stages:
             for part, arrays in make(missing):
                 result[part] = dict(arrays)
                 self._write(part, keys[part], arrays)
+                if len(keys) > 1:
+                    seconds = time.perf_counter() - start
+                    self.say(f"  {part}: {len(result)} of {len(keys)}, {seconds:.0f} s")
         cost = self.meter.costs[name]
         self.say(f"{name}: {cost.wall_s:.1f} s, peak {cost.peak_bytes / 1e6:.0f} MB")
         return result

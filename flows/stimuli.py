@@ -1,5 +1,7 @@
 """Operands for the built-in designs: dot products at all three precisions, back to back."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,11 +26,12 @@ def dot_product_stimulus(
     cycles: int,
     lanes: int,
     seed: int,
+    held: Mapping[str, int],
 ) -> Stimulus:
     """Return Algorithm 3's control words for a `Grid` with uniformly random operands and biases.
 
     Dot products of 27 terms with bias, in turn at full, mixed and half precision, for at least
-    `cycles` cycles; every lane has operands of its own.
+    `cycles` cycles; every lane has operands of its own. Port bits in `held` stay at their value.
     """
     jobs: list[DotProduct] = []
     while sum(job.cycles for job in jobs) < cycles:
@@ -54,7 +57,8 @@ def dot_product_stimulus(
         f"and half precision, {length} cycles on {lanes} lanes"
     )
     return scheduled_stimulus(
-        netlist, clocks, values, description, name="dot-product", warmup=_RESET + 4
+        netlist, clocks, values, description, name="dot-product", held=held,
+        warmup=_RESET + 4,
     )
 
 

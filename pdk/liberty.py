@@ -88,6 +88,8 @@ def read_liberty(path: Path) -> Group:
     while position < end:
         match = match_at(text, position)
         if match is None:
+            if len(stack) > 1 and "}" not in text[position:]:
+                break  # in the middle of the statement with which the file ends
             at = end - len(text[position:end].lstrip())
             raise _fault("not a Liberty statement", path, text, at)
         position = match.end()

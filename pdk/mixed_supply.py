@@ -136,7 +136,8 @@ class MixedSupply:
                 f"leakage corner '{corner}' is not in the mixed-supply table: it has "
                 + ", ".join(self.leakage)
             )
-        logarithms = self._interpolate(self.leakage[corner], bias, vdd_low, vdd_high, np.log)
+        with np.errstate(divide="ignore"):  # a cell without transistors leaks nothing
+            logarithms = self._interpolate(self.leakage[corner], bias, vdd_low, vdd_high, np.log)
         return np.exp(logarithms)
 
     def leakage_factor(self, corner: str, bias: str, vdd_low: float, vdd_high: float) -> Floats:
@@ -145,7 +146,8 @@ class MixedSupply:
         It is 1 where no input is low, and throughout when the driver's supply is no lower.
         """
         full = self.leakages(corner, bias, vdd_high, vdd_high)[self._full_swing]
-        factor = self.leakages(corner, bias, vdd_low, vdd_high) / full
+        with np.errstate(invalid="ignore"):
+            factor = self.leakages(corner, bias, vdd_low, vdd_high) / full
         factor[self._full_swing == np.arange(len(factor))] = 1.0
         return factor
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,17 @@ from voltile.pdk.mixed_supply import MixedSupply
 
 _TECHNOLOGIES = Path(__file__).parent / "technologies"
 _ONE_BIAS = "pb0"
+# Keys of a manifest: of itself, and of its tables. Those of the others are names of biases.
+_KEYS = {
+    "": ("name", "description", "pdk", "nominal_vdd_v", "biases", "library", "corner", "layout",
+         "wire", "cells", "mixed_supply", "slow_down", "rename"),
+    "library": ("vdd_v", "bias", "file"),
+    "corner": ("timing", "leakage"),
+    "layout": ("lef", "tech_lef", "site", "tile_gap_sites"),
+    "wire": ("resistance_ohm_per_um", "capacitance_ff_per_um"),
+    "cells": ("buffer", "buffer_input", "buffer_output", "tie_high", "tie_low", "dont_use"),
+    "mixed_supply": ("file",),
+}  # fmt: skip
 # Supplies closer than this are the same supply [V].
 _SAME_VDD = 1e-6
 
@@ -295,7 +307,8 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
     biases = tuple(manifest.get("biases", (_ONE_BIAS,)))
     nominal = float(manifest["nominal_vdd_v"])
     libraries = _libraries(manifest["library"], biases, nominal, existing)
-    lef = read_lef([existing(name) for name in layout["tech_lef"] + layout["lef"]])
+    named = _texts("tech_lef", layout["tech_lef"]) + _texts("lef", layout["lef"])
+    lef = read_lef([existing(name) for name in named])
     if layout["site"] not in lef.sites:
         raise ValueError(f"no LEF file defines site '{layout['site']}'")
     site = lef.sites[layout["site"]]
@@ -304,7 +317,11 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         for bias in manifest.get(key, {}):
             if bias not in biases:
                 raise ValueError(f"{key} names bias '{bias}', which is none of the biases")
+    gap = layout["tile_gap_sites"]
+    if not isinstance(gap, int) or gap < 0:
+        raise ValueError(f"tile_gap_sites must be a whole number, 0 or more, not {gap}")
     corner = manifest["corner"]
+    _check_keys(manifest)
     return Technology(
         name=manifest["name"],
         description=manifest["description"],
@@ -318,20 +335,43 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         lef=lef,
         site_width=site[0],
         site_height=site[1],
-        tile_gap=int(layout["tile_gap_sites"]),
-        wire_resistance=float(wire["resistance_ohm_per_um"]) * 1e6,
-        wire_capacitance=float(wire["capacitance_ff_per_um"]) * 1e-9,
+        tile_gap=gap,
+        wire_resistance=_not_negative(wire, "resistance_ohm_per_um") * 1e6,
+        wire_capacitance=_not_negative(wire, "capacitance_ff_per_um") * 1e-9,
         buffer_cell=cells["buffer"],
         buffer_input=cells["buffer_input"],
         buffer_output=cells["buffer_output"],
         tie_high=tuple(cells["tie_high"]),
         tie_low=tuple(cells["tie_low"]),
-        dont_use=tuple(cells.get("dont_use", ())),
+        dont_use=_texts("dont_use", cells.get("dont_use", [])),
         files=files,
         mixed_supply_file=existing(mixed_supply["file"]) if mixed_supply else None,
         slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
         renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
     )
+
+
+def _check_keys(manifest: Mapping[str, Any]) -> None:
+    for table, known in _KEYS.items():
+        items = manifest.get(table, []) if table else manifest
+        for item in items if isinstance(items, list) else [items]:
+            for key in item:
+                if key not in known:
+                    where = f" in {table}" if table else ""
+                    raise ValueError(f"unknown key '{key}'{where}: known are {', '.join(known)}")
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{key} must be a list of texts, not {value!r}")
+    return tuple(value)
+
+
+def _not_negative(table: Mapping[str, Any], key: str) -> float:
+    value = float(table[key])
+    if not 0 <= value < inf:
+        raise ValueError(f"{key} must be 0 or more, not {value:g}")
+    return value
 
 
 def _libraries(

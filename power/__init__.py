@@ -3,6 +3,7 @@
 Public names
 ------------
 Stimulus, random_stimulus, scheduled_stimulus, recorded_stimulus : where the inputs come from.
+data_inputs : the ports that a stimulus drives.
 compile_netlist, simulate : bit-parallel simulation of a netlist.
 Activity, activity_to_arrays, activity_from_arrays : static probability and toggle rate of each net.
 PowerModel, PowerReport, PowerTotals : switching, internal and leakage power of each instance.
@@ -27,7 +28,7 @@ from voltile.power.power import PowerModel, PowerReport, PowerTotals
 from voltile.power.program import compile_netlist
 from voltile.power.recordings import recorded_stimulus
 from voltile.power.simulation import simulate
-from voltile.power.stimulus import Stimulus, random_stimulus, scheduled_stimulus
+from voltile.power.stimulus import Stimulus, data_inputs, random_stimulus, scheduled_stimulus
 
 __all__ = [
     "Activity",
@@ -41,6 +42,7 @@ __all__ = [
     "activity_from_arrays",
     "activity_to_arrays",
     "compile_netlist",
+    "data_inputs",
     "evaluate_interval",
     "evaluate_supplies",
     "fine_vh",

@@ -304,7 +304,7 @@ def _resolve_aliases(design: _Design) -> tuple[Ints, Ints]:
         root = root[root]
     ring = np.flatnonzero(driver[root] >= 0)
     if len(ring):
-        cell = design.netlist.cell_name[int(driver[root[ring[0]]])]
+        cell = design.netlist.known_name(int(driver[root[ring[0]]]))
         raise NetlistError(f"{design.netlist.name} has a loop of inverters or buffers at '{cell}'")
     return root, parity
 
@@ -465,7 +465,7 @@ def _flop_events(design: _Design, clocks: ClockNetwork) -> tuple[Ints, Ints]:
     for function in design.flop_clocks:
         width = function.inputs.shape[1]
         if width > 1:
-            name = design.netlist.cell_name[int(function.cell[0])]
+            name = design.netlist.known_name(int(function.cell[0]))
             raise NetlistError(f"register '{name}' is clocked by more than one signal")
         signal = function.inputs[:, 0] if width else np.zeros(len(function.output), dtype=np.int64)
         inverted = int(function.table[0])
@@ -493,7 +493,7 @@ def _spread(
 
 
 def _describe_loop(netlist: Netlist, gates: Gates, level: Ints, signals: int) -> str:
-    """Name the cells of one loop, by walking back from a gate that waits for itself."""
+    """Name one loop, by walking back from a gate that waits for itself."""
     driver = np.full(signals, -1)
     driver[gates.output] = np.arange(len(gates.output))
     signal, target = gates.edges()
@@ -506,7 +506,4 @@ def _describe_loop(netlist: Netlist, gates: Gates, level: Ints, signals: int) ->
     while gate not in seen:
         seen.append(gate)
         gate = came_from[gate]
-    loop = seen[seen.index(gate) :]
-    names = " <- ".join(f"'{netlist.cell_name[int(gates.cell[item])]}'" for item in loop[:6])
-    more = f" and {len(loop) - 6} more" if len(loop) > 6 else ""
-    return f"{netlist.name} has a combinational loop: {names}{more}"
+    return netlist.describe_loop([int(gates.cell[item]) for item in seen[seen.index(gate) :]])

@@ -18,6 +18,7 @@ from voltile.power.stimulus import (
     check_values,
     data_inputs,
     held_levels,
+    held_note,
     packed_stimulus,
     port_columns,
 )
@@ -84,7 +85,10 @@ def recorded_stimulus(
         first = np.arange(lanes) * (cycles - part) // (lanes - 1)
         rows = np.concatenate([np.repeat(rows[:1], warmup, axis=0), rows])
         cycles = part + warmup
-    description = f"recording {path.name}, {len(rows) - (lanes > 1) * warmup} cycles{note}"
+    description = (
+        f"recording {path.name}, {len(rows) - (lanes > 1) * warmup} cycles{note}"
+        f"{held_note(ports, fixed)}"
+    )
     return packed_stimulus(rows, first, 1, cycles, ports, path.stem, description, warmup)
 
 

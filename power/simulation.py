@@ -170,7 +170,7 @@ def _settle(program: Program, phase: Phase, state: _State) -> None:
         changed = _apply_asynchronous(program, state)
         if not len(changed):
             return
-    cell = program.netlist.cell_name[int(program.state_cell[changed[0]])]
+    cell = program.netlist.known_name(int(program.state_cell[changed[0]]))
     raise NetlistError(
         f"{program.netlist.name}: the asynchronous clear or preset of register '{cell}' depends on "
         f"the register and does not settle"

@@ -142,11 +142,10 @@ def random_stimulus(
             flip |= ~value & _random_words(rng, rise, words)
             value ^= flip
 
-    named = ", ".join(f"{ports[place]}={level}" for place, level in fixed.items())
     return Stimulus(
         "random",
         f"random inputs, seed {seed}, probability {_text(probability)}, toggle rate "
-        f"{_text(toggle_rate)}" + (f", with {named}" if named else ""),
+        f"{_text(toggle_rate)}{held_note(ports, fixed)}",
         ports,
         cycles,
         lanes,
@@ -173,7 +172,7 @@ def scheduled_stimulus(
         Whole words such as "act", or single bits such as "act[3]"; negative numbers are taken as
         two's complement. Arrays of one lane serve all lanes.
     held : mapping of port to int
-        Ports at a constant value.
+        Ports at a constant value, whatever `values` says.
 
     Raises
     ------
@@ -199,9 +198,6 @@ def scheduled_stimulus(
     ports = data_inputs(netlist, clocks)
     bits = np.zeros((count, width, len(ports)), dtype=np.uint8)
     missing = dict.fromkeys(ports)
-    for place, level in held_levels(netlist, ports, held or {}).items():
-        bits[:, :, place] = level
-        missing.pop(ports[place], None)
     for port, array in arrays.items():
         columns = port_columns(netlist, ports, port)
         wide = array.reshape(count, -1)
@@ -209,6 +205,10 @@ def scheduled_stimulus(
         for bit, column in columns.items():
             bits[:, :, column] = (wide >> bit) & 1
             missing.pop(ports[column], None)
+    fixed = held_levels(netlist, ports, held or {})
+    for place, level in fixed.items():
+        bits[:, :, place] = level
+        missing.pop(ports[place], None)
     if missing:
         raise VoltileError(
             f"stimulus '{name}' has no values for input port '{next(iter(missing))}' of "
@@ -216,7 +216,7 @@ def scheduled_stimulus(
         )
     return packed_stimulus(
         np.packbits(bits.reshape(-1, len(ports)), axis=1),
-        np.arange(width), width, count, ports, name, description, warmup,
+        np.arange(width), width, count, ports, name, description + held_note(ports, fixed), warmup,
     )  # fmt: skip
 
 
@@ -383,6 +383,12 @@ def held_levels(netlist: Netlist, ports: Sequence[str], held: Mapping[str, int])
         check_values(name, np.array([value], dtype=object), max(columns) + 1)
         levels |= {place: (value >> bit) & 1 for bit, place in columns.items()}
     return levels
+
+
+def held_note(ports: Sequence[str], levels: Mapping[int, int]) -> str:
+    """Return what a description says of ports at a constant value."""
+    named = ", ".join(f"{ports[place]}={level}" for place, level in levels.items())
+    return f", with {named}" if named else ""
 
 
 def _digits(chance: Floats) -> Words:

@@ -5,6 +5,7 @@ Paths are below the PDK root when the file names a `pdk`, else below the file's 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from voltile.core import TechnologyError
@@ -24,6 +25,8 @@ from voltile.pdk.characterization.plan import Settings
 from voltile.pdk.technology import find_pdk
 
 _CONFIGS = Path(__file__).parent / "configs"
+# Supplies closer than this have one name [V].
+_VDD_STEP = 1e-3
 # Largest loads per unit of drive strength [fF].
 _LOADS = (1e-3, 1e6)
 
@@ -56,6 +59,8 @@ class Config:
         The first is the one whose leakage stands in the Liberty files.
     cells : tuple of str
         Names, or globs; `only` narrows them down.
+    models : str
+        Where the transistor models and netlists come from; stands in every file that is made.
     tile_gap : int
         In sites.
     wire_resistance, wire_capacitance : float
@@ -67,6 +72,7 @@ class Config:
     file: Path
     name: str
     description: str
+    models: str
     nominal_vdd: float
     vdds: tuple[float, ...]
     lengths: Mapping[str, float]
@@ -87,9 +93,15 @@ class Config:
     anchors: Mapping[float, Path]
 
     @property
-    def corners(self) -> tuple[Corner, ...]:
-        """Every corner, that of the timing first."""
-        return tuple(dict.fromkeys((self.timing_corner, *self.leakage_corners)))
+    def model_files(self) -> tuple[Path, ...]:
+        """Files of transistor models, sorted."""
+        corners = (self.timing_corner, *self.leakage_corners)
+        return tuple(sorted({item.file for corner in corners for item in corner.devices.values()}))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read, but for the models of transistors."""
+        return (*self.source.files, *self.anchors.values())
 
     def selected(
         self, cells: Iterable[str] = (), vdds: Iterable[float] = (), biases: Iterable[str] = ()
@@ -165,6 +177,11 @@ def _config(top: Section, path: Path) -> Config:
     pdk = top.text("pdk", default="")
     base = find_pdk(pdk) if pdk else path.parent
     vdds = top.numbers("vdds_v", 0.1, 10, 1)
+    if any(after - before < _VDD_STEP for before, after in pairwise(vdds)):
+        listed = ", ".join(f"{vdd:g}" for vdd in vdds)
+        raise TechnologyError(
+            f"{path}: vdds_v must be at least 1 mV from each other, not [{listed}]"
+        )
     with top.section("gate") as gate:
         drawn = gate.number("drawn_nm", 1, 1e4, 1e-9)
         with gate.section("lengths_nm") as biases:
@@ -181,6 +198,7 @@ def _config(top: Section, path: Path) -> Config:
         file=path,
         name=top.name("name"),
         description=top.text("description"),
+        models=top.text("models"),
         nominal_vdd=top.choice("nominal_vdd_v", vdds),
         vdds=vdds,
         lengths=lengths,

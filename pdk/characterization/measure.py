@@ -46,9 +46,11 @@ def measure_cell(
     if storage:
         arcs, pins, wait = measure_sequential(storage, settings, largest_load)
         checks, pins = measure_checks(storage, settings, largest_load, pins, wait)
-    else:
+    elif cell.inputs:
         arcs, pins = measure_combinational(bench, plan, settings, largest_load)
         checks = ()
+    else:
+        arcs, pins, checks = (), (), ()
     leakage, low_leakage = {}, {}
     for corner in leakage_corners:
         leakage[corner.name], low_leakage[corner.name] = _leakage(

@@ -14,6 +14,7 @@ is kept, in the order of the file: the choice is that among all bins of the file
 """
 
 import ast
+import functools
 import math
 import operator
 import re
@@ -165,13 +166,12 @@ def _cards(
 ) -> Iterator[str]:
     """Yield the cards of one model: the only one, or every bin that one of the sizes reaches."""
     kind = f"{device.polarity}mos"
-    cards, values = _read_models(device)
+    cards, values = _read_models(device, _stamp(device.file))
     missing = set(sizes)
-    for name, given, body in cards:
+    for name, given, parameters in cards:
         index = name.partition(".")[2]
         if given.lower() != kind:
             raise ValueError(f"model '{name}' is '{given}', not '{kind}'")
-        parameters = _parameters(name, body, _ESSENTIAL + _LIMITS if index else _ESSENTIAL)
         inside = {size for size in sizes if not index or _reaches(parameters, size)}
         missing -= inside
         if inside:
@@ -183,16 +183,29 @@ def _cards(
         )
 
 
-def _read_models(device: DeviceModel) -> tuple[list[tuple[str, str, str]], dict[str, float]]:
-    """Return name, type and parameters of each card of a model, and the file's `.param` values."""
+def _stamp(path: Path) -> tuple[int, int]:
+    """Time and size of a model file."""
     try:
-        text = device.file.read_text(errors="replace")
+        found = path.stat()
     except OSError as error:
         raise TechnologyError(
-            f"cannot read transistor models {device.file}: {error.strerror}. Point PDK_ROOT at "
+            f"cannot read transistor models {path}: {error.strerror}. Point PDK_ROOT at "
             f"the PDK that holds them; SKY130 is installed with: pip install ciel && "
             f"ciel enable --pdk-family sky130 VERSION"
         ) from None
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache(maxsize=16)
+def _read_models(
+    device: DeviceModel, stamp: tuple[int, int]
+) -> tuple[list[tuple[str, str, dict[str, str]]], dict[str, float]]:
+    """Return name, type and parameters of each card of a model, and the file's `.param` values.
+
+    A file takes longer to read than a small cell to simulate; while its `stamp` is the same, it is
+    read once.
+    """
+    text = device.file.read_text(errors="replace")
     text = re.sub(r"\n\+", " ", re.sub(r"^\s*(\*.*)?\n", "", text, flags=re.MULTILINE))
     name, before = device.name, text
     header = re.search(rf"^\.subckt\s+{re.escape(name)}\s.*\n", text, _LINES)
@@ -202,8 +215,12 @@ def _read_models(device: DeviceModel) -> tuple[list[tuple[str, str, str]], dict[
     cards = re.findall(rf"^\.model\s+({re.escape(name)}(?:\.\d+)?)\s+(\w+)(.*)", text, _LINES)
     if not cards:
         raise ValueError(f"no model '{name}'")
+    parsed = [
+        (card, kind, _parameters(card, body, _ESSENTIAL + _LIMITS if "." in card else _ESSENTIAL))
+        for card, kind, body in cards
+    ]
     constants = " ".join(re.findall(r"^\.param\s(.*)", before, _LINES))
-    return cards, {
+    return parsed, {
         key.lower(): spice_number(number)
         for key, number in _PARAMETER.findall(constants)
         if not number.startswith("{")

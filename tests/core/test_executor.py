@@ -15,7 +15,7 @@ HEAD = "import os, sys, time\nfrom voltile.core import executor\n"
 # Both workers say who they are, and sleep.
 SLEEP = """
 def nap():
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())
     time.sleep(60)
 
 if __name__ == "__main__":

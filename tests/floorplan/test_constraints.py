@@ -70,6 +70,7 @@ def test_external_delays(tmp_path):
 
 def test_added_delays_and_those_of_both_edges_count_the_latest(tmp_path):
     result = read(tmp_path, """
+        create_clock -name c -period 5 clk
         set_input_delay 3 -clock c rst_n
         set_input_delay 2 -clock c -add_delay rst_n
         set_input_delay 1 -rise mode
@@ -135,8 +136,12 @@ def test_units_are_those_that_are_given(tmp_path):
         ("create_clock clk", "expected -period"),
         ("create_clock -period two clk", "could not convert string to float: 'two'"),
         ("create_clock clk -period", "-period needs a value"),
-        ("create_clock -period 0 clk", "period must be positive, not 0 s"),
-        ("create_clock -period nan clk", "period must be positive, not nan s"),
+        ("create_clock -period 0 clk", "period must be positive and finite, not 0 ns"),
+        ("create_clock -period nan clk", "period must be positive and finite, not nan ns"),
+        ("create_clock -period inf clk", "period must be positive and finite, not inf ns"),
+        ("set_load -1 done", "load must be 0 or more, not -1"),
+        ("set_load nan done", "load must be 0 or more, not nan"),
+        ("set_input_delay inf mode", "delay must be finite, not inf"),
         ("create_clock -period 2 -waveform {1 2} clk",
          "the waveform must rise at 0 and fall within the period"),
         ("create_clock -period 2 -waveform {0 2} clk",
@@ -148,6 +153,8 @@ def test_units_are_those_that_are_given(tmp_path):
         ("set_output_delay 1 -clock c mode", "port 'mode' is not an output"),
         ("set_input_delay 1 -clock_fall -clock c mode",
          "option -clock_fall is not among those that are read"),
+        ("set_input_delay 1 -clock c mode", "no clock 'c'"),
+        ("set_output_delay 1 -clock [get_clocks c] done", "no clock 'c'"),
         ("set_input_delay x mode", "could not convert string to float: 'x'"),
         ("set_load 1 [get_ports q]", "no port 'q'"),
         ("set_load 1 q", "no port 'q'"),
@@ -176,6 +183,13 @@ def test_read_sdc_rejects(tmp_path, statement, message):
         read(tmp_path, f"# a comment\ncreate_clock -period 2 clk\n\n{statement}\n")
     assert str(fault.value) == f"{tmp_path / 'top.sdc'}:4: {message} in '{statement}'"
     assert not marker.exists()
+
+
+def test_clock_without_a_name_has_that_of_its_port(tmp_path):
+    delay = "set_output_delay 1 -clock clk done"
+    assert read(tmp_path, f"create_clock -period 2 clk\n{delay}").output_delay == {"done": 1e-9}
+    with pytest.raises(VoltileError, match="no clock 'clk'"):
+        read(tmp_path, f"create_clock -period 2 clk -name c\n{delay}")
 
 
 def test_read_sdc_rejects_clocks_that_differ(tmp_path):

@@ -281,3 +281,16 @@ def test_fanout_of_nothing_is_zero(library):
     netlist = make_netlist(library, {}, ["a"], {"y": "a"})
     assert netlist.cells == 0 and netlist.fanout.tolist() == [0]
     assert netlist.pin_net.dtype == np.int64
+
+
+def test_cells_go_by_a_name_that_the_user_knows(toy_technology):
+    cells = {
+        "u1": ("toy_inv_1", {"A": "a", "Y": "x"}),
+        "$abc$1": ("toy_inv_1", {"A": "x", "Y": "busy"}),
+        "$abc$2": ("toy_inv_1", {"A": "busy", "Y": "$new$3"}),
+        "$ff$4": ("toy_dff_1", {"D": "$new$3", "CK": "clk", "Q": "$q", "QN": "state[2]"}),
+    }
+    netlist = make_netlist(toy_technology.library(1.0), cells, ["a", "clk"], ["state[2]"])
+    assert [netlist.known_name(cell) for cell in range(4)] == ["u1", "busy", "$abc$2", "state[2]"]
+    assert netlist.describe_loop([1, 2, 0]) == "toy has a combinational loop: 'busy' <- 'u1'"
+    assert netlist.describe_loop([2]) == "toy has a combinational loop: '$abc$2'"

@@ -193,6 +193,18 @@ def test_named_top_is_taken(build):
 
 
 @pytest.mark.parametrize("name", ["top.v", "top.sv"])
+def test_two_tops_are_named_and_none_is_chosen(build, name):
+    text = """
+      module leaf(input a, output y); assign y = ~a; endmodule
+      module one(input a, output y); leaf l(a, y); endmodule
+      module two(input a, output y); leaf l(a, y); endmodule"""
+    with pytest.raises(SynthesisError) as fault:
+        build(text, name)
+    assert str(fault.value) == "several modules could be the top, name one: one, two (--top)"
+    assert build(text, name, top="two").name == "two"
+
+
+@pytest.mark.parametrize("name", ["top.v", "top.sv"])
 def test_defines_and_includes_are_passed_on(build, tmp_path, name):
     (tmp_path / "headers").mkdir()
     (tmp_path / "headers" / "gate.vh").write_text("`define GATE ^\n")
@@ -222,7 +234,9 @@ def test_relative_folders(toy_technology, tmp_path, monkeypatch):
     sources = Sources([Path("top.v")])
     assert synthesize(sources, toy_technology, NS, Path("some/run")).cells == 1
     assert Path("some/run/synth.log").is_file()
-    assert sorted(path.name for path in Path("some/run").iterdir()) == ["synth.log", "synth.ys"]
+    assert sorted(path.name for path in Path("some/run").iterdir()) == [
+        "synth.log", "synth.ys", "top.log", "top.ys",
+    ]  # fmt: skip
 
 
 # Bad input.
@@ -237,9 +251,9 @@ GOOD = "module top(input a, output y); assign y = ~a; endmodule"
         (GOOD, {"top": "nosuch", "name": "top.sv"},
          r"Yosys: 'nosuch' is not a valid top-level module \(log: .*synth.log\)"),
         ("module top(input a, output y); assign y = ; endmodule", {},
-         r"Yosys: /.*top.v:1: ERROR: syntax error, unexpected ';' \(log: .*synth.log\)"),
+         r"Yosys: /.*top.v:1: ERROR: syntax error, unexpected ';' \(log: .*(synth|top).log\)"),
         ("module top(input a,\n output y); assign y = b; endmodule", {"name": "top.sv"},
-         r"Yosys: .*/top.sv:2: ERROR: use of undeclared identifier 'b' \(log: .*synth.log\)"),
+         r"Yosys: .*/top.sv:2: ERROR: use of undeclared identifier 'b' \(log: .*(synth|top).log\)"),
         ("module top(input a, output y); gone u(a, y); endmodule", {},
          r"Yosys: Module `\\gone' referenced in module `\\top' .* is not part of the design. .*"),
         ("", {}, "there is nothing to synthesise: the sources hold no module"),
@@ -307,10 +321,7 @@ def test_ring_oscillator_is_one_error(build):
       endmodule""")
     with pytest.raises(NetlistError) as fault:
         build_timing_graph(netlist, Constraints())
-    names = "|".join(re.escape(name) for name in netlist.cell_name)
-    assert re.fullmatch(
-        f"top has a combinational loop: '({names})'( <- '({names})')*", str(fault.value)
-    )
+    assert re.fullmatch(r"top has a combinational loop: '[aby]'( <- '[aby]')*", str(fault.value))
 
 
 def test_divided_clock_is_one_error(build):

@@ -67,7 +67,7 @@ def test_one_tile_has_no_gap(toy_technology):
 
 
 TOO_MANY = (
-    "40 x 40 tiles are too many: a tile is 2.60 um wide and the widest cell 3.00 um; use fewer "
+    "40 x 40 tiles are too many: a tile is 2.60 µm wide and the widest cell 3.00 µm; use fewer "
     "tiles or a lower utilisation"
 )
 

@@ -3,7 +3,10 @@
 import csv
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from toy_technology import write_toy_technology
 
+from voltile.core import file_hash
 from voltile.flows import RunConfig
 from voltile.flows.cli import _repeat_options, main
 from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
@@ -157,9 +161,51 @@ def test_damaged_stage_is_made_anew(voltile, folder):
     voltile(*RUN, "--out", "damaged")
     stage = folder / "damaged" / "stages" / "placement-2x2.npz"
     stage.write_bytes(stage.read_bytes()[:100])
+    (folder / "damaged" / "stages" / "supplies.npz").write_bytes(b"")
     code, _, err = voltile(*RUN, "--out", "damaged")
     assert code == 0
-    assert "placement ..." in err and "synthesis: read again" in err
+    assert "placement ..." in err and "supplies ..." in err and "synthesis: read again" in err
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "last"),
+    [
+        (signal.SIGINT, 130, "interrupted; finished stages are kept in stopped\n"),
+        (signal.SIGTERM, 143, ""),
+    ],
+)
+def test_interrupted_run_says_one_line_and_ends_at_once(number, code, last, folder):
+    manifest = next((folder / "tech").glob("*.toml"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "voltile", *map(str, RUN[:2]), "--tech", manifest, "--tiles", "2",
+         "--out", "stopped", "--seed", str(int(number))],
+        cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")},
+    )  # fmt: skip
+    assert any(line == "placement ...\n" for line in process.stderr)
+    time.sleep(0.5)
+    start = time.monotonic()
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (code, last)
+    assert time.monotonic() - start < 2
+    assert (folder / "stopped" / "stages" / "synthesis.npz").is_file()
+
+
+def test_library_snippet_of_the_readme_works_as_a_script(folder):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    snippet = readme.split("```python\n")[1].split("```")[0]
+    (folder / "cpu.v").write_text(COUNTER.replace("counter", "cpu"))
+    manifest = str(next((folder / "tech").glob("*.toml")))
+    assert "tiles=(5, 7)" in snippet
+    smaller = snippet.replace("tiles=(5, 7)", f"tiles=(2,), points=2, tech={manifest!r}")
+    (folder / "script.py").write_text(smaller)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, capture_output=True, text=True,
+        env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (folder / "runs" / "cpu" / "report.html").is_file()
 
 
 def test_builtin_grid_runs_on_dot_products(voltile, folder):
@@ -182,6 +228,24 @@ def test_recorded_activity_and_constraints_are_taken(voltile, folder):
                            "--out", "recorded")  # fmt: skip
     assert code == 0, err
     assert "trace.csv" in json.loads((folder / "recorded" / "metrics.json").read_text())["activity"]
+    inputs = json.loads((folder / "recorded" / "run.json").read_text())["inputs"]
+    for name in ("counter.v", "trace.csv", "counter.sdc"):
+        assert inputs[name] == file_hash(folder / name)
+
+
+def test_ports_under_case_analysis_are_held_in_the_simulation(voltile, folder):
+    energy = {}
+    for level in (0, 1):
+        (folder / "case.sdc").write_text(f"set_case_analysis {level} [get_ports en]\n")
+        out = f"case{level}"
+        code, _, err = voltile(*RUN[:5], 1, "--points", 2, "--sdc", "case.sdc", "--out", out)
+        assert code == 0, err
+        metrics = json.loads((folder / out / "metrics.json").read_text())
+        assert metrics["activity"].endswith(f", with en={level}")
+        first = rows_of(folder / out / "curves.csv")[0]
+        energy[level] = float(first["power_w"]) / float(first["frequency_hz"])
+    # Without the enable the register never changes: only its clock and the inputs move.
+    assert energy[0] < 0.7 * energy[1]
 
 
 OUTPUTS = ("curves.csv", "metrics.json", "report.html", "run.json")
@@ -202,12 +266,35 @@ BAD = {
         "40 x 40 tiles are too many: a tile is",
         "use fewer tiles or a lower utilisation",
     ),
-    "no tiles": ((*RUN[:5], 0), "tiles must be 1 or more, not (0,)"),
+    "no tiles": ((*RUN[:5], 0), "tiles must be 1 or more, not 0"),
+    "nothing left of a tile": (
+        (*RUN, "--utilisation", 1), "tiles cannot be legalised", "a lower utilisation"
+    ),
+    "frequency below zero": (
+        (*RUN, "--frequency", -5), "frequencies must be positive and finite, not -5 MHz"
+    ),
+    "seed below zero": ((*RUN, "--seed", -1), "seed must be 0 to 2147483647, not -1"),
+    "seed of 33 bits": ((*RUN, "--seed", 1 << 32), "seed must be 0 to 2147483647, not 4294967296"),
+    "workers": ((*RUN, "--workers", -3), "workers must be 1 or more, not -3"),
+    "no workers": ((*RUN, "--workers", 0), "workers must be 1 or more, not 0"),
+    "intervals": ((*RUN, "--intervals", 100000), "intervals must be 1 to 64, not 100000"),
+    "points": ((*RUN, "--points", 1), "points must be 2 to 1000, not 1"),
+    "include": ((*RUN, "--include", "nope"), "include folder nope does not exist"),
+    "macro": (
+        (*RUN, "--define", "1X"), "a macro must be NAME or NAME=VALUE, without spaces, not 1X"
+    ),
+    "top outside": ((*RUN, "--top", "../x"), "top must be the name of a module, not ../x"),
+    "grid of files": ((*RUN, "--rows", 2), "--rows and --cols are of the built-in grid"),
+    "top of the grid": (("run", "--top", "x"), "--top, --include and --define are of source files"),
+    "sdc": ((*RUN, "--sdc", "nope.sdc"), "SDC file nope.sdc does not exist"),
+    "option": (("run", "--nope"), "No such option: --nope"),
+    "number": (("run", "--tiles", "x"), "Invalid value for '--tiles'"),
     "frequency": (
         (*RUN, "--frequency", 1e6),
         "1000000.0 MHz is beyond the design's reach: at 1.00 V the slowest layout runs at up to",
     ),
-    "period": ((*RUN[:-1], 0), "clock period must be positive, not 0 s"),
+    "period": ((*RUN[:-1], 0), "clock period must be positive and finite, not 0 ns"),
+    "no period": ((*RUN[:-1], "inf"), "clock period must be positive and finite, not inf ns"),
     "utilisation": (
         (*RUN, "--utilisation", 1.5), "utilisation must be above 0 and at most 1, not 1.5"
     ),
@@ -226,7 +313,7 @@ def test_run_rejects(case, voltile, folder):
     code, _, err = voltile(*arguments, *out)
     assert code == 2
     fault = err.strip().splitlines()[-1]
-    assert fault.startswith("error: ")
+    assert fault.startswith("error: ") and err.count("error: ") == 1
     assert all(text in fault for text in texts)
     assert not any((folder / "bad" / name).exists() for name in OUTPUTS)
 
@@ -238,7 +325,7 @@ def test_run_rejects_a_combinational_loop(voltile, folder):
     )
     code, _, err = voltile("run", "ring.v", "--tech", "TECH", "--tiles", 1, "--out", "bad")
     assert code == 2
-    assert err.strip().splitlines()[-1].startswith("error: ring has a combinational loop: '")
+    assert err.strip().splitlines()[-1] == "error: ring has a combinational loop: 'x'"
 
 
 def test_run_rejects_an_unmapped_cell(voltile, folder):
@@ -253,19 +340,60 @@ def test_run_rejects_an_unmapped_cell(voltile, folder):
     assert not any((folder / "bad" / name).exists() for name in OUTPUTS)
 
 
-def test_run_rejects_a_liberty_file_cut_in_half(voltile, folder):
-    cut = folder / "cut"
-    cut.mkdir()
-    write_toy_technology(cut)
-    liberty = sorted(cut.glob("**/*.lib"))[0]
+def test_run_rejects_a_technology_of_one_supply(voltile, tmp_path):
+    manifest = write_toy_technology(tmp_path)
+    text = manifest.read_text()
+    manifest.write_text(text[: text.index("[[library]]")]
+                        + '[[library]]\nvdd_v = 1.0\nfile = "toy_1.00.lib"\n')  # fmt: skip
+    code, _, err = voltile("run", "counter.v", "--tech", manifest, "--out", "bad")
+    assert code == 2
+    assert err == (
+        "error: technology toy has one supply, 1.00 V: to compare supplies takes libraries of two "
+        "or more\n"
+    )
+
+
+@pytest.mark.parametrize("which", [0, 2])
+def test_run_rejects_a_liberty_file_cut_short_before_it_starts(which, voltile, folder, tmp_path):
+    manifest = write_toy_technology(tmp_path)
+    liberty = sorted(tmp_path.glob("**/*.lib"))[which]
     text = liberty.read_text()
     liberty.write_text(text[: len(text) // 2])
-    manifest = next(cut.glob("*.toml"))
     code, _, err = voltile("run", "counter.v", "--tech", manifest, "--tiles", 1, "--out", "bad")
     assert code == 2
     fault = err.strip().splitlines()[-1]
     assert fault.startswith(f"error: {liberty}")
-    assert "cut off?" in fault or "not a Liberty statement" in fault
+    assert "cut off?" in fault
+    assert "synthesis" not in err
+
+
+def test_failed_run_leaves_no_report_of_the_run_before(voltile, folder):
+    command = (*RUN[:5], 1, "--points", 2, "--out", "again")
+    assert voltile(*command)[0] == 0
+    code, _, err = voltile(*command, "--frequency", 1e6)
+    assert code == 2
+    assert [path.name for path in (folder / "again").iterdir()] == ["stages"]
+    code, _, err = voltile(*command)
+    assert code == 0 and err.count("read again") == 5
+
+
+def test_meshes_that_fit_are_chosen_and_a_missed_period_is_told(voltile, folder):
+    (folder / "small.v").write_text(
+        "module small(input clk, input [2:0] d, output reg [2:0] q);"
+        " always @(posedge clk) q <= q + d; endmodule"
+    )
+    command = ("run", "small.v", "--tech", "TECH", "--points", 2, "--utilisation", 0.4)
+    code, out, err = voltile(*command, "--period", 0.01, "--out", "small")
+    assert code == 0, err
+    metrics = json.loads((folder / "small" / "metrics.json").read_text())
+    assert metrics["tiles"] == [3]
+    assert "  meshes: 3 x 3; 5 x 5 tiles are too many: a tile is" in err
+    assert "3 x 3 tiles, intervals of 200 mV" in out
+    assert "warning: the clock period of 0.01 ns is missed by" in err
+    assert "is missed by" in (folder / "small" / "report.html").read_text()
+    assert "placement-3x3: 1 of 2" in err or "placement-3x3: 2 of 2" in err
+    code, _, err = voltile(*command, "--period", 100, "--out", "small")
+    assert code == 0 and "warning" not in err
 
 
 def test_rtl_writes_verilog(voltile, folder):

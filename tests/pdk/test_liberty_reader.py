@@ -80,6 +80,13 @@ def test_read_liberty_rejects_a_file_cut_at_any_line(tmp_path, line):
     assert 0 < fault.value.line <= line
 
 
+def test_read_liberty_says_cut_off_wherever_the_cut_is(tmp_path):
+    inside = TEXT.index("cell (")
+    for cut in range(inside, TEXT.rindex("}"), 3):
+        with pytest.raises(LibertyError, match=r"ends inside group [^:]*: cut off\?$"):
+            read(tmp_path, TEXT[:cut])
+
+
 def test_read_liberty_names_the_group_that_is_open(tmp_path):
     with pytest.raises(LibertyError) as fault:
         read(tmp_path, 'library (l) {\n  cell ("X1") {\n    area : 1;\n')

@@ -68,6 +68,24 @@ def test_with_cells_gives_libraries_of_these_cells(toy_technology, monkeypatch, 
          "technology toy: file {folder}/none.lib is missing"),
         ("resistance_ohm_per_um = 4.0", 'resistance_ohm_per_um = "low"',
          "manifest {path}: could not convert string to float: 'low'"),
+        ("resistance_ohm_per_um = 4.0", "resistance_ohm_per_um = -4",
+         "manifest {path}: resistance_ohm_per_um must be 0 or more, not -4"),
+        ("capacitance_ff_per_um = 0.15", "capacitance_ff_per_um = nan",
+         "manifest {path}: capacitance_ff_per_um must be 0 or more, not nan"),
+        ("tile_gap_sites = 4", "tile_gap_sites = 4.5",
+         "manifest {path}: tile_gap_sites must be a whole number, 0 or more, not 4.5"),
+        ("tile_gap_sites = 4", "tile_gap_sites = -4",
+         "manifest {path}: tile_gap_sites must be a whole number, 0 or more, not -4"),
+        ('timing = "typical"', 'timing = "typical"\ntimming = "fast"',
+         "manifest {path}: unknown key 'timming' in corner: known are timing, leakage"),
+        ("vdd_v = 0.8", "vdd_v = 0.8\nvolt = 1",
+         "manifest {path}: unknown key 'volt' in library: known are vdd_v, bias, file"),
+        ("nominal_vdd_v = 1.0", "nominal_vdd_v = 1.0\n[mixed_supply]\nfile = 'toy.lef'\nx = 1",
+         "manifest {path}: unknown key 'x' in mixed_supply: known are file"),
+        ('dont_use = ["*_ha_*"]', 'dont_use = "*_ha_*"',
+         "manifest {path}: dont_use must be a list of texts, not '*_ha_*'"),
+        ('lef = ["toy.lef"]', 'lef = "toy.lef"',
+         "manifest {path}: lef must be a list of texts, not 'toy.lef'"),
         ('name = "toy"', "name = toy", "manifest {path}: Invalid value (at line 2, column 8)"),
         ("vdd_v = 0.8", "vdd_v = 0.9", "manifest {path}: two libraries at 0.90 V"),
         ('buffer = "toy_buf_4"', 'buffer = "toy_buf_9"',
@@ -101,7 +119,7 @@ def test_library_rejects_a_file_cut_in_half(manifest):
     path = manifest.parent / "toy_0.80.lib"
     text = path.read_text()
     path.write_text(text[: len(text) // 2])
-    with pytest.raises(LibertyError, match="cut off|not a Liberty statement") as fault:
+    with pytest.raises(LibertyError, match="cut off") as fault:
         read_technology(str(manifest)).library(0.8)
     assert fault.value.path == str(path) and fault.value.line > 100
 

@@ -104,6 +104,13 @@ def test_schedule_puts_words_and_bits_where_they_belong(design):
     ]
 
 
+def test_held_port_stays_whatever_the_values_say(design):
+    held = {**HELD, "en": 0}
+    stimulus = scheduled_stimulus(*design, {"act": [1, 2], "en": [1, 1]}, "by hand", held=held)
+    assert not stimulus_bits(stimulus)[:, :, stimulus.ports.index("en")].any()
+    assert stimulus.description == "by hand, with rn=1, set=0, en=0"
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -140,7 +147,7 @@ def test_csv_columns_become_ports(design, tmp_path):
     bits = stimulus_bits(stimulus)[:, 0]
     places = [stimulus.ports.index(port) for port in ("act[0]", "act[1]", "act[2]", "en", "rn")]
     assert bits[:, places].tolist() == [[1, 1, 0, 1, 1], [0, 0, 1, 0, 1], [1, 1, 1, 1, 1]]
-    assert stimulus.description == "recording in.csv, 3 cycles"
+    assert stimulus.description == "recording in.csv, 3 cycles, with rn=1, set=0"
 
 
 def test_recording_is_cut_into_lanes_that_overlap(design, tmp_path):
@@ -213,7 +220,9 @@ def test_vcd_is_sampled_before_each_rising_edge(design, tmp_path):
         [1, 0, 1, 0, 1],  # what changes with the edge comes after it
         [0, 1, 1, 0, 1],
     ]
-    assert stimulus.description == "recording in.vcd, 3 cycles, 3 unknown bits taken as 0"
+    assert stimulus.description == (
+        "recording in.vcd, 3 cycles, 3 unknown bits taken as 0, with rn=1, set=0"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""Slow-down and leakage of gate lengths and of low drivers, beside the dissertation's.
+
+    python bench/gate_lengths.py [TECHNOLOGY ...]
+
+For each embedded technology: mean added delay of each gate length over Vdd (Fig. 4.7), leakage over
+Vdd, and how much more a cell leaks whose inputs come from a lower supply, as a median over all
+cells and states with a high input. Writes docs/images/gate_lengths_TECHNOLOGY.png.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from voltile.pdk import Technology, read_technology
+from voltile.pdk.tables import Tables
+
+PICTURES = Path(__file__).resolve().parent.parent / "docs" / "images"
+# Fig. 4.7, and the leakage at VddL/VddH = 0.9 and 0.8 without poly-bias (4.1.2).
+SLOW_DOWN, LOW_DRIVER = (2.82, 8.72, 19.88), {0.9: 5.2, 0.8: 22.1}
+
+
+def main(names: list[str]) -> None:
+    """Print and draw each technology."""
+    for name in names:
+        report(read_technology(name))
+
+
+def report(technology: Technology) -> None:
+    """Print the tables of a technology and draw them."""
+    delay = {bias: [slow_down(technology, bias, vdd) for vdd in technology.vdds]
+             for bias in technology.biases}  # fmt: skip
+    leakage = {bias: [leakage_factor(technology, bias, vdd) for vdd in technology.vdds]
+               for bias in technology.biases}  # fmt: skip
+    mixed = technology.mixed_supply
+    assert mixed is not None
+    ratios = np.array(mixed.ratios)
+    low = {bias: [low_driver(technology, bias, ratio) for ratio in ratios]
+           for bias in technology.biases}  # fmt: skip
+    print(f"## {technology.name}, timing {technology.timing_corner}, leakage "
+          f"{technology.leakage_corner}\n")  # fmt: skip
+    columns = [f"leakage at VddL/VddH = {ratio:g}" for ratio in ratios[:-1]]
+    heads = ["bias", "slow-down at the highest, lowest Vdd [%]", "dissertation [%]", "leakage"]
+    print("| " + " | ".join([*heads, *columns]) + " |")
+    print("| --- " * (len(heads) + len(columns)) + "|")
+    for bias, theirs in zip(technology.biases, (0, *SLOW_DOWN), strict=False):
+        factors = " | ".join(f"{factor:.1f}" for factor in low[bias][:-1])
+        print(f"| {bias} | {100 * delay[bias][-1]:.2f}, {100 * delay[bias][0]:.2f} | {theirs} | "
+              f"{leakage[bias][-1]:.3f} | {factors} |")  # fmt: skip
+    shown = ", ".join(f"{factor} at {ratio}" for ratio, factor in LOW_DRIVER.items())
+    print(f"\nThe dissertation's leakage with a low driver, without poly-bias: {shown}.\n")
+    draw(technology, delay, leakage, ratios, low)
+
+
+def slow_down(technology: Technology, bias: str, vdd: float) -> float:
+    """Mean added delay over that of the first gate length, at the middle of every table."""
+    first = technology.library(vdd, technology.biases[0])
+    own = technology.library(vdd, bias)
+    tables = first.arc_table[..., 0][first.arc_table[..., 1] >= 0]
+    return float(np.mean(_middle(own.tables, tables) / _middle(first.tables, tables)) - 1)
+
+
+def _middle(tables: Tables, index: np.ndarray) -> np.ndarray:
+    return tables.values[index, tables.size[index, 0] // 2, tables.size[index, 1] // 2]
+
+
+def leakage_factor(technology: Technology, bias: str, vdd: float) -> float:
+    """Mean leakage of the cells over that of the first gate length."""
+    own, first = (technology.library(vdd, item) for item in (bias, technology.biases[0]))
+    return float(np.mean(own.cell_leakage / first.cell_leakage))
+
+
+def low_driver(technology: Technology, bias: str, ratio: float) -> float:
+    """Median leakage with inputs at ratio * Vdd, over that at full swing and the first gate length.
+
+    At the highest supply; over all cells and all states with at least one low input.
+    """
+    mixed, high = technology.mixed_supply, technology.vdds[-1]
+    assert mixed is not None
+    low = mixed.leakages(technology.leakage_corner, bias, ratio * high, high)
+    full = mixed.leakages(technology.leakage_corner, technology.biases[0], high, high)
+    rows = [at for at, row in enumerate(mixed.states) if "L" in row.state]
+    same = [mixed.state_row[row._replace(state=row.state.replace("L", "1"))]
+            for row in mixed.states if "L" in row.state]  # fmt: skip
+    return float(np.median(low[rows] / full[same]))
+
+
+def draw(
+    technology: Technology,
+    delay: dict[str, list[float]],
+    leakage: dict[str, list[float]],
+    ratios: np.ndarray,
+    low: dict[str, list[float]],
+) -> None:
+    """Three panels: slow-down and leakage over Vdd, leakage over VddL/VddH."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    colours = ("#0072B2", "#009E73", "#E69F00", "#D55E00")
+    for colour, bias in zip(colours, technology.biases, strict=False):
+        left.plot(technology.vdds, 100 * np.array(delay[bias]), "o-", color=colour, label=bias)
+        middle.plot(technology.vdds, leakage[bias], "o-", color=colour, label=bias)
+        right.semilogy(ratios, low[bias], "o-", color=colour, label=bias)
+    for colour, value in zip(colours[1:], SLOW_DOWN, strict=True):
+        left.axhline(value, color=colour, linestyle=":", linewidth=1)
+    right.plot(list(LOW_DRIVER), list(LOW_DRIVER.values()), "kx", label="dissertation, PB0")
+    left.plot([], [], "k:", linewidth=1, label="dissertation")
+    left.set(xlabel="Vdd [V]", ylabel="added delay [%]", title="slow-down")
+    middle.set(
+        xlabel="Vdd [V]", ylabel="over the first gate length", title="leakage", ylim=(0, None)
+    )
+    right.set(xlabel="VddL / VddH", ylabel="over full swing, first gate length",
+              title="leakage with a low driver")  # fmt: skip
+    for axis in (left, middle, right):
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    figure.suptitle(f"{technology.name}: timing {technology.timing_corner}, leakage "
+                    f"{technology.leakage_corner}", fontsize=10)  # fmt: skip
+    PICTURES.mkdir(exist_ok=True)
+    path = PICTURES / f"gate_lengths_{technology.name}.png"
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["freepdk45", "sky130-spice"])
