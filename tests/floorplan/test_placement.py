@@ -211,7 +211,7 @@ def test_too_many_tiles_are_refused(toy_technology):
     grid_width = -(-20 * 14 / 0.7 / 81 // 1) * 0.2
     assert str(fault.value) == (
         f"9 x 9 tiles are too many: a tile is {grid_width:.2f} µm wide and the widest cell 2.80 "
-        f"um; use fewer tiles or a lower utilisation"
+        f"µm; use fewer tiles or a lower utilisation"
     )
 
 
