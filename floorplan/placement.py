@@ -26,7 +26,7 @@ _UNITS_PER_SITE = 10
 _EFFORT = 3
 # Cells are widened to this fill while they are placed, so that free space spreads over the tiles;
 # left alone, the placer packs them to one side. What is free beyond it still gathers there: a
-# larger part spreads more evenly, but costs wire and brings no speed (decision 007).
+# higher fill spreads more evenly, but costs wire and mostly speed (decision 007).
 _SPREAD = 0.8
 
 
