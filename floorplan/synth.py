@@ -139,9 +139,9 @@ def _passes(
     (scratch / "clock_gate_map.v").write_text(
         "module voltile_clock_gate(input clk, input en, output gclk);\n"
         f"  {gate_name} _TECHMAP_REPLACE_ (.{gate.clock}(clk), .{gate.data}(en), "
-        f".{gate.state}(gclk));\nendmodule\n"
+        f".{gate.output}(gclk));\nendmodule\n"
     )
-    gate_ports = f"{gate.data}:{gate.clock}:{gate.state}"
+    gate_ports = f"{gate.data}:{gate.clock}:{gate.output}"
     top = f"-top {sources.top}" if sources.top else "-auto-top"
     return [
         *_read_passes(sources, scratch),

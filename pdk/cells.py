@@ -270,11 +270,11 @@ def _sequential(cell: Group) -> Sequential | None:
     gate = cell.attributes.get("clock_gating_integrated_cell", "")
     if gate:
         return _clock_gate(cell, gate)
-    for kind, group_kind, clock, data in (
-        (SequentialKind.FLIP_FLOP, "ff", "clocked_on", "next_state"),
-        (SequentialKind.LATCH, "latch", "enable", "data_in"),
+    for kind, clock, data in (
+        (SequentialKind.FLIP_FLOP, "clocked_on", "next_state"),
+        (SequentialKind.LATCH, "enable", "data_in"),
     ):
-        for group in cell.of_kind(group_kind):
+        for group in cell.of_kind(kind):
             names = [name.strip().strip('"') for name in group.arguments.split(",")]
             return Sequential(
                 kind,
@@ -302,8 +302,8 @@ def _clock_gate(cell: Group, kind: str) -> Sequential:
         SequentialKind.CLOCK_GATE,
         clock=roles["clock"][0],
         data="|".join(roles["enable"] + roles["test"]),
-        state=roles["out"][0],
         active_high="negedge" not in kind,
+        output=roles["out"][0],
     )
 
 

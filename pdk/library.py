@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -57,12 +57,12 @@ class ArcType(IntEnum):
         return ArcType.SETUP_RISING <= self <= ArcType.RECOVERY_FALLING
 
 
-class SequentialKind(IntEnum):
-    """How a cell keeps state."""
+class SequentialKind(StrEnum):
+    """How a cell keeps state; `ff` and `latch` are Liberty's words."""
 
-    FLIP_FLOP = 0
-    LATCH = 1
-    CLOCK_GATE = 2
+    FLIP_FLOP = "ff"
+    LATCH = "latch"
+    CLOCK_GATE = "clock_gate"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,16 @@ class Sequential:
 
     A flip-flop takes `data` at the rising edge of the expression `clock`; a latch is transparent
     while `clock` is true. A clock gate holds `data` (its enable) while its clock pin `clock` is
-    high, or low for the negative-edge kind, and drives clock AND state (OR inverted state).
+    high, or low for the negative-edge kind, and drives its pin `output` with `gated_clock`.
+
+    Attributes
+    ----------
+    state, state_inverted : str
+        What `data` and the functions of outputs call the stored bit and its inverse.
+    active_high : bool
+        False for a clock gate of the negative-edge kind, whose output rests high.
+    output : str
+        The gated clock of a clock gate.
     """
 
     kind: SequentialKind
@@ -79,9 +88,19 @@ class Sequential:
     data: str
     clear: str = ""
     preset: str = ""
-    state: str = ""
-    state_inverted: str = ""
+    state: str = "IQ"
+    state_inverted: str = "IQ_N"
     active_high: bool = True
+    output: str = ""
+
+    def named(self, stored: Any, ones: Any = 1) -> dict[str, Any]:
+        """Return the stored bit and its inverse by their names; words as in `evaluate`."""
+        return {self.state: stored, self.state_inverted: stored ^ ones}
+
+    @property
+    def gated_clock(self) -> str:
+        """What a clock gate drives: clock AND state, or clock OR inverted state."""
+        return f"{self.clock} {'& ' if self.active_high else '| !'}{self.state}"
 
 
 @dataclass(frozen=True)

@@ -227,12 +227,12 @@ class MixedSupply:
         letters = letters.reshape(len(rows), -1)
         levels: dict[str, Any] = dict(zip(self.inputs[name], letters.T, strict=False))
         item = library.sequential.get(cell)
-        if item is not None and item.kind == SequentialKind.CLOCK_GATE:
-            levels[item.state] = levels[item.clock] & letters[:, -1]
-        elif item is not None:
-            levels[item.state] = letters[:, -1]
-            levels[item.state_inverted] = 1 - letters[:, -1]
+        if item is not None:
+            levels |= item.named(letters[:, -1])
         known = dict(levels)
+        if item is not None and item.kind == SequentialKind.CLOCK_GATE:
+            gated = parse_expression(item.gated_clock)
+            levels[item.output] = evaluate(gated, known, np.int64(1))
         for pin in library.pins_of(cell):
             function = library.pin_function[pin]
             if function and library.pin_direction[pin] == Direction.OUTPUT:

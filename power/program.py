@@ -185,7 +185,7 @@ def _add_cells(design: _Design, kind: int) -> None:
         name, text = library.pin_name[pin], library.pin_function[pin]
         if library.pin_direction[pin] != Direction.OUTPUT:
             continue
-        if item is not None and item.kind == SequentialKind.CLOCK_GATE and name == item.state:
+        if item is not None and item.kind == SequentialKind.CLOCK_GATE and name == item.output:
             continue
         joined = np.flatnonzero(pins[name] != OPEN + 1)
         if not len(joined):
@@ -209,12 +209,12 @@ def _add_clock_gates(
     output = ("and", clock, held) if item.active_high else ("or", clock, ("not", held))
     where = f"clock gate {design.netlist.library.cell_name[design.netlist.cell_type[cells[0]]]}"
     design.gate_latches.append(_function(latch, signals, signals[_STATE], cells, where))
-    joined = signals[item.state] != OPEN + 1
+    joined = signals[item.output] != OPEN + 1
     design.gate_outputs.append(
         _function(
             output,
             {key: value[joined] for key, value in signals.items()},
-            signals[item.state][joined],
+            signals[item.output][joined],
             cells[joined],
             where,
         )

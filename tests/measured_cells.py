@@ -7,7 +7,7 @@ import gzip
 import lzma
 import math
 
-from voltile.pdk.characterization.cell import Cell, Storage, StorageKind
+from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text, tech_lef_text
 from voltile.pdk.characterization.liberty_writer import Conditions, MeasuredCell, liberty_text
 from voltile.pdk.characterization.measurement import (
@@ -20,6 +20,7 @@ from voltile.pdk.characterization.measurement import (
     PinMeasurement,
 )
 from voltile.pdk.characterization.transistors import CellNetlist
+from voltile.pdk.library import Sequential, SequentialKind
 from voltile.pdk.mixed_supply import MixedSupply
 
 SLEWS = (10e-12, 40e-12, 160e-12)
@@ -39,8 +40,13 @@ def _cell(name, inputs, functions, storage=None):
 
 
 def _flop(name, inputs, outputs, **controls):
-    storage = Storage(StorageKind.FLIP_FLOP, "CK", "D", **controls)
+    storage = Sequential(SequentialKind.FLIP_FLOP, "CK", "D", **controls)
     return _cell(name, inputs, outputs, storage)
+
+
+def _gate(name, inputs, function, data, **others):
+    storage = Sequential(SequentialKind.CLOCK_GATE, "CK", data, output="GCK", **others)
+    return _cell(name, inputs, {"GCK": function}, storage)
 
 
 INV = _cell("INV_X1", ("A",), {"Y": "!A"})
@@ -50,12 +56,13 @@ NOR2 = _cell("NOR2_X1", ("A", "B"), {"Y": "!(A|B)"})
 XOR2 = _cell("XOR2_X1", ("A", "B"), {"Y": "A^B"})
 HALF_ADDER = _cell("HA_X1", ("A", "B"), {"S": "A^B", "CO": "A&B"})
 TIE = _cell("TIE_X1", (), {"H": "1", "L": "0"})
-DFF = _flop("DFF_X1", ("CK", "D"), {"Q": "IQ", "QN": "IQ_N"})
+DFF = _flop("DFF_X1", ("CK", "D"), {"Q": "Q_INT", "QN": "QN_INT"}, state="Q_INT",
+            state_inverted="QN_INT")  # fmt: skip
 DFFR = _flop("DFFR_X1", ("CK", "D", "RN"), {"Q": "IQ"}, clear="!RN")
-LATCH = _cell("LATCH_X1", ("D", "G"), {"Q": "IQ"}, Storage(StorageKind.LATCH, "G", "D"))
-GATE = _cell("ICG_X1", ("CK", "E"), {"GCK": "CK & IQ"}, Storage(StorageKind.CLOCK_GATE, "CK", "E"))
-TESTED_GATE = _cell("ICGT_X1", ("CK", "E", "TE"), {"GCK": "CK & IQ"},
-                    Storage(StorageKind.CLOCK_GATE, "CK", "TE | E"))  # fmt: skip
+LATCH = _cell("LATCH_X1", ("D", "G"), {"Q": "IQ"}, Sequential(SequentialKind.LATCH, "G", "D"))
+GATE = _gate("ICG_X1", ("CK", "E"), "CK & IQ", "E")
+TESTED_GATE = _gate("ICGT_X1", ("CK", "E", "TE"), "CK & IQ", "TE | E")
+FALLING_GATE = _gate("ICGN_X1", ("CK", "E"), "CK | !HELD", "E", state="HELD", active_high=False)
 
 # Inputs moving outputs: (related, input edge, output, output edge, when, kind), in pairs of edges.
 _STEADY, _TURNED = ((RISE, RISE), (FALL, FALL)), ((RISE, FALL), (FALL, RISE))
@@ -77,6 +84,7 @@ ARCS = {
     LATCH.name: [("D", "Q", "", _GATE, _STEADY), ("G", "Q", "", _CLOCK, _AT_RISE)],
     GATE.name: [("CK", "GCK", "", _GATE, _STEADY)],
     TESTED_GATE.name: [("CK", "GCK", "", _GATE, _STEADY)],
+    FALLING_GATE.name: [("CK", "GCK", "", _GATE, _STEADY)],
 }  # fmt: skip
 _BOTH = (RISE, FALL)
 _SETUP, _HOLD = CheckKind.SETUP_RISING, CheckKind.HOLD_RISING
@@ -89,8 +97,11 @@ CHECKS = {
                  ("D", "G", CheckKind.HOLD_FALLING, _BOTH)],
     GATE.name: [("E", "CK", _SETUP, _BOTH), ("E", "CK", _HOLD, _BOTH)],
     TESTED_GATE.name: [(pin, "CK", kind, _BOTH) for pin in ("E", "TE") for kind in (_SETUP, _HOLD)],
+    FALLING_GATE.name: [("E", "CK", CheckKind.SETUP_FALLING, _BOTH),
+                        ("E", "CK", CheckKind.HOLD_FALLING, _BOTH)],
 }  # fmt: skip
-CELLS = (INV, BUF, NAND2, NOR2, XOR2, HALF_ADDER, TIE, DFF, DFFR, LATCH, GATE, TESTED_GATE)
+GATES = (GATE, TESTED_GATE, FALLING_GATE)
+CELLS = (INV, BUF, NAND2, NOR2, XOR2, HALF_ADDER, TIE, DFF, DFFR, LATCH, *GATES)
 
 
 def width_of(cell):
@@ -201,7 +212,7 @@ def states(cell):
             bits = "0"
         elif cell is LATCH and level["G"] == "1":
             bits = level["D"]
-        elif cell in (GATE, TESTED_GATE) and level["CK"] == "0":
+        elif cell in GATES and level["CK"] == ("1" if cell is FALLING_GATE else "0"):
             bits = max(level["E"], level.get("TE", "0"))
         found += [pattern + bit for bit in bits]
     return found

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from voltile.core import TechnologyError
-from voltile.pdk.characterization.cell import Cell, Storage, StorageKind
+from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.switch_level import check_logic
 from voltile.pdk.characterization.transistors import CellNetlist, Transistor
+from voltile.pdk.library import Sequential, SequentialKind
 from voltile.pdk.logic import Expression, parse_expression
 
 CELL_LISTS = Path(__file__).parent / "cells"
@@ -133,7 +134,7 @@ def _cell(recipe: Mapping[str, Any], drive: float, process: _Process) -> Cell:
     if twice:
         raise ValueError(f"two nets are called '{twice[0]}' but for upper and lower case")
     storage = dict(recipe.get("storage", {}))
-    kept = Storage(StorageKind(storage.pop("kind")), **storage) if storage else None
+    kept = Sequential(SequentialKind(storage.pop("kind")), **storage) if storage else None
     return Cell(netlist, inputs, functions, kept, _POWER, _GROUND, _POWER, _GROUND)
 
 

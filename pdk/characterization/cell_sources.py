@@ -8,23 +8,18 @@ from pathlib import Path
 
 from voltile.core import TechnologyError
 from voltile.pdk.cells import read_cell_library
-from voltile.pdk.characterization.cell import Cell, Storage, StorageKind
+from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.cell_generator import read_cell_list
 from voltile.pdk.characterization.switch_level import check_logic, derive_functions
 from voltile.pdk.characterization.transistors import CellNetlist, read_netlists
 from voltile.pdk.lef import Lef, read_lef
-from voltile.pdk.library import ArcType, CellLibrary, Direction, SequentialKind
+from voltile.pdk.library import ArcType, CellLibrary, Direction, Sequential, SequentialKind
 from voltile.pdk.logic import parse_expression
 
 # Names become folders and words of the simulator's command language.
 _WORD = re.compile(r"\w+")
 # Drive strength at the end of a name: `nand2_x0p5`, `sky130_fd_sc_hd__inv_4`.
 _DRIVE = re.compile(r"_x?(\d+(?:p\d+)?)$", re.IGNORECASE)
-_KINDS = {
-    SequentialKind.FLIP_FLOP: StorageKind.FLIP_FLOP,
-    SequentialKind.LATCH: StorageKind.LATCH,
-    SequentialKind.CLOCK_GATE: StorageKind.CLOCK_GATE,
-}
 
 
 @dataclass(frozen=True)
@@ -152,18 +147,9 @@ class Netlists:
         tristate = library.arc_type[library.arc_cell == at] == ArcType.TRISTATE
         if tristate.any():
             raise TechnologyError(f"cell '{name}' is a three-state cell, which is not supported")
-        storage = None
-        if (item := library.sequential.get(at)) is not None:
-            storage = Storage(_KINDS[item.kind], *(
-                _bit(text, item.state, item.state_inverted)
-                for text in (item.clock, item.data, item.clear, item.preset)
-            ))  # fmt: skip
-            functions = {pin: _bit(text, item.state, item.state_inverted)
-                         for pin, text in functions.items()}  # fmt: skip
-            if item.kind == SequentialKind.CLOCK_GATE:
-                functions = {item.state: f"{item.clock} & IQ"}
-                if not item.active_high:
-                    raise TechnologyError(f"cell '{name}' gates a clock that rests high")
+        storage = library.sequential.get(at)
+        if storage is not None and storage.kind is SequentialKind.CLOCK_GATE:
+            functions = {storage.output: storage.gated_clock}
         if not functions or not all(functions.values()):
             raise TechnologyError(f"cell '{name}' has no logic function in {self.liberty}")
         if isinstance(netlist, TechnologyError):
@@ -194,7 +180,7 @@ class Netlists:
 
     def _cell(
         self, netlist: CellNetlist, inputs: tuple[str, ...], functions: Mapping[str, str],
-        storage: Storage | None,
+        storage: Sequential | None,
     ) -> Cell:  # fmt: skip
         return Cell(netlist, inputs, functions, storage, self.power, self.ground,
                     self.well_power, self.well_ground)  # fmt: skip
@@ -242,12 +228,6 @@ def _subjects(
         except TechnologyError as error:
             left_out[name] = str(error)
     return Subjects(cells, left_out, site)
-
-
-def _bit(text: str, state: str, inverted: str) -> str:
-    """Liberty expression with the stored bit called `IQ`."""
-    names = {state: "IQ", inverted: "IQ_N"}
-    return re.sub(r"[A-Za-z_]\w*", lambda match: names.get(match[0], match[0]), text)
 
 
 def _stated_load(library: CellLibrary, cell: int) -> float:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.pdk.characterization.bench import Event, Stimulus
-from voltile.pdk.characterization.cell import StorageKind
 from voltile.pdk.characterization.measurement import (
     CheckKind,
     CheckMeasurement,
@@ -28,6 +27,7 @@ from voltile.pdk.characterization.ngspice import CHECK_OPTIONS, Waveforms
 from voltile.pdk.characterization.plan import Settings
 from voltile.pdk.characterization.storage import State, Storage
 from voltile.pdk.characterization.waveforms import MIDDLE, RAMP, NoCrossing, crossing
+from voltile.pdk.library import SequentialKind
 
 # Delay over that with ample time; distances from a rail over Vdd.
 _LATER, _GLITCH, _SETTLED = 1.1, 0.2, 0.1
@@ -135,7 +135,7 @@ def _constraints(storage: Storage) -> dict[tuple[str, CheckKind, Edge], _Search]
     """
     pins, found = storage.pins, dict[tuple[str, CheckKind, Edge], _Search]()
     # A latch is checked where it closes, everything else where the clock becomes active.
-    after = 1 - pins.active if storage.kind is StorageKind.LATCH else pins.active
+    after = 1 - pins.active if storage.kind is SequentialKind.LATCH else pins.active
     direction = "rising" if after else "falling"
     for state, pin in product(storage.states, storage.cell.inputs):
         levels = storage.levels(state)

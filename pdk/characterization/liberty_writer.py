@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from voltile.core import TechnologyError
-from voltile.pdk.characterization.cell import Cell, Storage, StorageKind
+from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.measurement import (
     ArcKind,
     ArcMeasurement,
     CellMeasurement,
     PinMeasurement,
 )
+from voltile.pdk.library import Sequential, SequentialKind
 from voltile.pdk.logic import evaluate, parse_expression, truth_table, variables
 
 # Units of the file: 1 ns, 1 V, 1 pF, 1 nW; an energy is then in pJ.
@@ -190,8 +191,9 @@ def _cell(item: MeasuredCell, conditions: Conditions, templates: _Templates) -> 
         if name not in pins:
             raise TechnologyError(f"cell '{cell.name}': pin '{name}' is not measured")
         lines += _group(f"pin ({name})", _input(cell, measured, pins[name], templates))
-    if cell.storage and cell.storage.kind == StorageKind.CLOCK_GATE:
-        lines += _group("pin (IQ)", ["direction : internal;", "internal_node : IQ;"])
+    if cell.storage and cell.storage.kind is SequentialKind.CLOCK_GATE:
+        bit = cell.storage.state
+        lines += _group(f"pin ({bit})", ["direction : internal;", f"internal_node : {bit};"])
     for name in cell.functions:
         lines += _group(f"pin ({name})", _output(cell, measured, name, templates))
     return _group(f"cell ({cell.name})", lines)
@@ -220,33 +222,35 @@ def _condition(cell: Cell, inputs: Sequence[str], state: str) -> str:
     levels = {name: int(level) for name, level in zip(inputs, state, strict=False)}
     shown = dict(levels)
     if cell.storage:
-        stored = {"IQ": int(state[-1]), "IQ_N": 1 - int(state[-1])}
+        stored = cell.storage.named(int(state[-1]))
         output, function = next(iter(cell.functions.items()))
         shown[output] = evaluate(parse_expression(function), levels | stored, 1)
     return "&".join(name if level else f"!{name}" for name, level in shown.items())
 
 
-def _storage(storage: Storage) -> Iterator[str]:
+def _storage(storage: Sequential) -> Iterator[str]:
     asynchronous = [f'{name} : "{text}";' for name, text in
                     (("clear", storage.clear), ("preset", storage.preset)) if text]  # fmt: skip
-    if storage.kind == StorageKind.FLIP_FLOP:
-        data = [f'clocked_on : "{storage.clock}";', f'next_state : "{storage.data}";']
-        yield from _group('ff ("IQ", "IQ_N")', data + asynchronous)
-    elif storage.kind == StorageKind.LATCH:
-        data = [f'enable : "{storage.clock}";', f'data_in : "{storage.data}";']
-        yield from _group('latch ("IQ", "IQ_N")', data + asynchronous)
+    if storage.kind is not SequentialKind.CLOCK_GATE:
+        is_latch = storage.kind is SequentialKind.LATCH
+        clock, data = ("enable", "data_in") if is_latch else ("clocked_on", "next_state")
+        yield from _group(
+            f'{storage.kind} ("{storage.state}", "{storage.state_inverted}")',
+            [f'{clock} : "{storage.clock}";', f'{data} : "{storage.data}";', *asynchronous],
+        )
     else:
         enables = variables(parse_expression(storage.data))
-        kind = "latch_posedge_precontrol" if len(enables) > 1 else "latch_posedge"
-        yield f'clock_gating_integrated_cell : "{kind}";'
+        edge, opens, closes = ("pos", "L", "H") if storage.active_high else ("neg", "H", "L")
+        tested = "_precontrol" if len(enables) > 1 else ""
+        yield f'clock_gating_integrated_cell : "latch_{edge}edge{tested}";'
         opened = truth_table(parse_expression(storage.data), enables)
         rows = [
-            f"L {' '.join('LH'[pattern >> bit & 1] for bit in range(len(enables)))} : - : "
+            f"{opens} {' '.join('LH'[pattern >> bit & 1] for bit in range(len(enables)))} : - : "
             f"{'LH'[int(level)]}"
             for pattern, level in enumerate(opened)
         ]
-        table = ", ".join([*rows, f"H {'- ' * len(enables)}: - : N"])
-        head = f'statetable ("{storage.clock} {" ".join(enables)}", "IQ")'
+        table = ", ".join([*rows, f"{closes} {'- ' * len(enables)}: - : N"])
+        head = f'statetable ("{storage.clock} {" ".join(enables)}", "{storage.state}")'
         yield from _group(head, [f'table : "{table}";'])
 
 
@@ -282,13 +286,13 @@ def _input(
         )
 
 
-def _roles(storage: Storage | None, pin: str) -> Iterator[str]:
+def _roles(storage: Sequential | None, pin: str) -> Iterator[str]:
     """What a pin is to a sequential cell; the last of a clock gate's enables is no test pin."""
     if storage is None:
         return
     if pin in variables(parse_expression(storage.clock)):
         yield "clock : true;"
-    if storage.kind == StorageKind.CLOCK_GATE:
+    if storage.kind is SequentialKind.CLOCK_GATE:
         *tests, enable = variables(parse_expression(storage.data))
         for role, names in (("clock", (storage.clock,)), ("enable", (enable,)), ("test", tests)):
             if pin in names:
@@ -299,7 +303,7 @@ def _output(
     cell: Cell, measured: CellMeasurement, name: str, templates: _Templates
 ) -> Iterator[str]:
     yield "direction : output;"
-    if cell.storage and cell.storage.kind == StorageKind.CLOCK_GATE:
+    if cell.storage and name == cell.storage.output:
         yield "clock_gate_out_pin : true;"
         yield f'state_function : "{cell.functions[name]}";'
     else:

@@ -11,7 +11,6 @@ import numpy as np
 
 from voltile.core import VoltileError
 from voltile.pdk.characterization.bench import Event, Stimulus
-from voltile.pdk.characterization.cell import StorageKind
 from voltile.pdk.characterization.edges import EdgeView
 from voltile.pdk.characterization.measurement import (
     ArcKind,
@@ -28,6 +27,7 @@ from voltile.pdk.characterization.waveforms import (
     is_settled,
     settling_time,
 )
+from voltile.pdk.library import SequentialKind
 
 _FIRST_WAIT, _STRETCH, _STRETCHES, _RESERVE = 5e-9, 4.0, 8, 1.5
 
@@ -196,7 +196,7 @@ def _kind(storage: Storage, pin: str, input_edge: Edge, output_edge: Edge) -> Ar
         return ArcKind.CLEAR
     if pins.preset and pin == pins.preset[0] and input_edge is _edge(pins.preset[1]):
         return ArcKind.PRESET
-    if pin == pins.clock and storage.kind is not StorageKind.CLOCK_GATE:
+    if pin == pins.clock and storage.kind is not SequentialKind.CLOCK_GATE:
         return ArcKind.RISING_EDGE if input_edge is Edge.RISE else ArcKind.FALLING_EDGE
     return ArcKind.COMBINATIONAL
 

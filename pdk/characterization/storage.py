@@ -6,12 +6,13 @@ from itertools import product
 
 from voltile.core import TechnologyError
 from voltile.pdk.characterization.bench import Bench, Event, Stimulus
-from voltile.pdk.characterization.cell import Cell, StorageKind
+from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.ngspice import (
     TRANSIENT_OPTIONS,
     NoConvergence,
     Waveforms,
 )
+from voltile.pdk.library import SequentialKind
 from voltile.pdk.logic import Expression, evaluate, parse_expression, variables
 
 # Time between two steps of a preparation, far longer than any cell takes, and slew [s].
@@ -59,7 +60,9 @@ def pins_of(cell: Cell) -> Pins:
     storage = cell.storage
     assert storage is not None
     clock, active = _literal(cell, "clock", storage.clock)
-    # The latch of a clock gate is open while the clock is low; its active edge still rises.
+    # A clock gate's latch is open before the active edge, which falls for the negative-edge kind.
+    if not storage.active_high:
+        active = 1 - active
     clear = _literal(cell, "clear", storage.clear) if storage.clear else None
     preset = _literal(cell, "preset", storage.preset) if storage.preset else None
     roles = {clock, *(pin for pin, _ in (item for item in (clear, preset) if item))}
@@ -82,9 +85,9 @@ class Storage:
         cell = bench.cell
         assert cell.storage is not None
         self.bench, self.cell, self.pins = bench, cell, pins_of(cell)
-        self.kind = cell.storage.kind
+        self.kind, self._named = cell.storage.kind, cell.storage.named
         self._data: Expression = parse_expression(cell.storage.data)
-        unknown = set(variables(self._data)) - {*cell.inputs, "IQ", "IQ_N"}
+        unknown = set(variables(self._data)) - {*cell.inputs, *self._named(0)}
         if unknown:
             raise TechnologyError(f"cell {cell.name}: '{cell.storage.data}' names no input")
         self.states = self._stable_states()
@@ -99,12 +102,12 @@ class Storage:
 
     def loaded(self, values: Mapping[str, int], stored: int) -> int:
         """Return the bit that the data inputs offer."""
-        return int(evaluate(self._data, {**values, "IQ": stored, "IQ_N": 1 - stored}, 1))
+        return int(evaluate(self._data, {**values, **self._named(stored)}, 1))
 
     def is_open(self, values: Mapping[str, int]) -> bool:
         """Whether the latch, or the first latch of a flip-flop, follows its data."""
         at_active = values[self.pins.clock] == self.pins.active
-        return at_active if self.kind is StorageKind.LATCH else not at_active
+        return at_active if self.kind is SequentialKind.LATCH else not at_active
 
     def step(self, state: State, pin: str) -> State | None:
         """Return the state after an edge of an input; None where it forces both values."""
@@ -115,18 +118,14 @@ class Storage:
         if not reached:
             return None
         stored = state.stored
-        if self.kind is StorageKind.FLIP_FLOP and pin == self.pins.clock:
+        if self.kind is SequentialKind.FLIP_FLOP and pin == self.pins.clock:
             if after[pin] == self.pins.active:
                 stored = self.loaded(before, stored)
         return State(inputs, stored if stored in reached else reached[0])
 
     def outputs(self, state: State) -> dict[str, int]:
         """Value of every output."""
-        values = self.levels(state)
-        if self.kind is StorageKind.CLOCK_GATE:
-            gated = state.stored & int(values[self.pins.clock] == self.pins.active)
-            return dict.fromkeys(self.cell.functions, gated)
-        known = {**values, "IQ": state.stored, "IQ_N": 1 - state.stored}
+        known = {**self.levels(state), **self._named(state.stored)}
         return {
             name: int(evaluate(parse_expression(function), known, 1))
             for name, function in self.cell.functions.items()
@@ -144,7 +143,7 @@ class Storage:
                 if cleared and is_set:
                     continue
                 forced = 0 if cleared else 1 if is_set else None
-                follows = self.kind is not StorageKind.FLIP_FLOP and self.is_open(values)
+                follows = self.kind is not SequentialKind.FLIP_FLOP and self.is_open(values)
                 if forced is None and follows:
                     forced = self.loaded(values, stored)
                 if forced is None or forced == stored:
@@ -178,7 +177,7 @@ class Storage:
         calm = {pin: 1 - level for pin, level in filter(None, (pins.clear, pins.preset))}
         start = {**self._loading(state.stored), **calm, pins.clock: 1 - pins.active}
         steps: list[tuple[str, int]] = []
-        if self.kind is StorageKind.CLOCK_GATE:
+        if self.kind is SequentialKind.CLOCK_GATE:
             start[pins.clock] = 1 - pins.active
             steps.append((pins.clock, target[pins.clock]))
         else:

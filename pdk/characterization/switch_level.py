@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voltile.core import TechnologyError
-from voltile.pdk.characterization.cell import Cell, Storage, StorageKind
+from voltile.pdk.characterization.cell import Cell
+from voltile.pdk.library import SequentialKind
 from voltile.pdk.logic import evaluate, parse_expression, sum_of_products
 
 # Words of the cases in which a node may be 1, and may be 0: both is unknown, none is floating.
@@ -131,7 +132,7 @@ def check_logic(cell: Cell) -> None:
     ones = (1 << (1 << len(cell.inputs))) - 1
     before = _input_words(cell)
     values = _settled(network, before, ones)
-    bit = _next_bit(cell.storage, before, before, (ones, ones))
+    bit = _next_bit(cell, before, before, (ones, ones))
     _compare(cell, network, values, bit)
     seen: set[str] = set()
     while cell.storage is not None:
@@ -151,7 +152,7 @@ def check_logic(cell: Cell) -> None:
         before = dict(zip(cell.inputs, inputs, strict=True))
         after = {pin: before[pin] ^ word for pin, word in zip(cell.inputs, changed, strict=True)}
         values = _settled(network, after, ones, charge)
-        bit = _next_bit(cell.storage, before, after, (one, zero))
+        bit = _next_bit(cell, before, after, (one, zero))
         before = after
         _compare(cell, network, values, bit)
 
@@ -160,7 +161,7 @@ def _compare(cell: Cell, network: _Network, values: Mapping[str, _Value], bit: _
     ones = bit[0] | bit[1]
     inputs = {pin: values[pin][0] for pin in cell.inputs}
     for pin, text in cell.functions.items():
-        one, zero = _possible(text, inputs, bit)
+        one, zero = _possible(cell, text, inputs, bit)
         if wrong := (one ^ zero) & ((values[pin][0] ^ one) | (values[pin][1] ^ zero)):
             at = wrong.bit_length() - 1
             raise TechnologyError(
@@ -176,19 +177,20 @@ def _compare(cell: Cell, network: _Network, values: Mapping[str, _Value], bit: _
 
 
 def _next_bit(
-    storage: Storage | None, before: Mapping[str, int], after: Mapping[str, int], bit: _Value
+    cell: Cell, before: Mapping[str, int], after: Mapping[str, int], bit: _Value
 ) -> _Value:
     """What the stored bit may be once the inputs have changed."""
+    storage = cell.storage
     if storage is None:
         return bit
     ones = bit[0] | bit[1]
     was, now = (evaluate(parse_expression(storage.clock), pins, ones) for pins in (before, after))
     load = {
-        StorageKind.FLIP_FLOP: now & ~was,
-        StorageKind.LATCH: now,
-        StorageKind.CLOCK_GATE: ones & ~now,
+        SequentialKind.FLIP_FLOP: now & ~was,
+        SequentialKind.LATCH: now,
+        SequentialKind.CLOCK_GATE: ones & ~now if storage.active_high else now,
     }[storage.kind]
-    data = _possible(storage.data, after, bit)
+    data = _possible(cell, storage.data, after, bit)
     one, zero = ((load & new) | (old & ~load) for new, old in zip(data, bit, strict=True))
     clear, preset = (
         evaluate(parse_expression(text), after, ones) if text else 0
@@ -197,12 +199,17 @@ def _next_bit(
     return (one & ~clear) | preset, (zero & ~preset) | clear
 
 
-def _possible(text: str, inputs: Mapping[str, int], bit: _Value) -> _Value:
+def _possible(cell: Cell, text: str, inputs: Mapping[str, int], bit: _Value) -> _Value:
     """What an expression may be, given what the stored bit may be."""
     ones = bit[0] | bit[1]
     tree = parse_expression(text)
-    high = evaluate(tree, {**inputs, "IQ": ones, "IQ_N": 0}, ones)
-    low = evaluate(tree, {**inputs, "IQ": 0, "IQ_N": ones}, ones)
+    cases = [cell.storage.named(word, ones) if cell.storage else {} for word in (ones, 0)]
+    try:
+        high, low = (evaluate(tree, {**inputs, **stored}, ones) for stored in cases)
+    except KeyError as name:
+        raise TechnologyError(
+            f"cell '{cell.name}': {name} in '{text}' is no input and no stored bit"
+        ) from None
     return (bit[0] & high) | (bit[1] & low), (bit[0] & ~high) | (bit[1] & ~low)
 
 

@@ -8,7 +8,6 @@ from itertools import product
 import pytest
 
 from voltile.core import TechnologyError
-from voltile.pdk.characterization.cell import StorageKind
 from voltile.pdk.characterization.cell_generator import CELL_LISTS, read_cell_list
 from voltile.pdk.characterization.switch_level import (
     check_logic,
@@ -16,8 +15,23 @@ from voltile.pdk.characterization.switch_level import (
     output_sequence,
     output_values,
 )
+from voltile.pdk.library import SequentialKind
 
 FREEPDK45 = CELL_LISTS / "freepdk45.toml"
+# A clock gate of the negative-edge kind, drawn as `icg` with the clock's phases exchanged.
+FALLING_GATE = """
+[[cell]]
+name = "icgn"
+drives = [1]
+inputs = ["EN", "CK"]
+stages = [
+    "cn = !CK", "cp = !cn",
+    "e = !EN", "m = e while cp, cn", "mn = !m", "m = !mn while cn, cp",
+    "x = !mn", "g = !(CK | x)", "GCK = !g",
+]
+functions = { GCK = "CK | !IQ" }
+storage = { kind = "clock_gate", clock = "CK", data = "EN", active_high = false, output = "GCK" }
+"""
 # Outputs in order, by the names of the gates, from Python's arithmetic.
 TRUTH = {
     "inv": lambda a: [1 - a],
@@ -136,15 +150,35 @@ def test_enable_of_a_clock_gate_never_moves_its_output_while_the_clock_is_high(c
         assert "".join(steps) == "000000111100"
 
 
+def test_enable_of_a_falling_clock_gate_never_moves_its_output_while_the_clock_is_low(tmp_path):
+    path = changed(tmp_path, "[[cell]]", FALLING_GATE + "[[cell]]", 1)
+    gate = read_cell_list(path).cells[0]
+    text = "10 00 01 11 01 00 10 00"
+    vectors = [{"CK": int(clock), "EN": int(enable)} for clock, enable in text.split()]
+    steps = [step["GCK"] for step in output_sequence(gate, vectors)]
+    assert "".join(steps) == "11110011"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("active_high = false, ", ""), ("CK | !IQ", "CK | IQ"), ("CK | !IQ", "CK & IQ")],
+)
+def test_clock_gate_of_the_other_edge_is_caught(tmp_path, old, new):
+    wrong = FALLING_GATE.replace(old, new)
+    assert wrong != FALLING_GATE
+    with pytest.raises(TechnologyError, match="^cell 'icgn_x1': output GCK is "):
+        read_cell_list(changed(tmp_path, "[[cell]]", wrong + "[[cell]]", 1))
+
+
 def test_kinds_of_storage(cells):
     kinds = defaultdict(set)
     for cell in cells.values():
         if cell.storage is not None:
             kinds[cell.storage.kind].add(kind(cell.name))
     assert kinds == {
-        StorageKind.FLIP_FLOP: {"dff", "dffr", "dffs", "dffe"},
-        StorageKind.LATCH: {"latch", "latchn"},
-        StorageKind.CLOCK_GATE: {"icg"},
+        SequentialKind.FLIP_FLOP: {"dff", "dffr", "dffs", "dffe"},
+        SequentialKind.LATCH: {"latch", "latchn"},
+        SequentialKind.CLOCK_GATE: {"icg"},
     }
 
 
@@ -195,11 +229,11 @@ def test_footprints_are_gate_columns_and_ends(library, cells):
         assert library.width(cells[name]) == pytest.approx(count * 0.19e-6), name
 
 
-def changed(tmp_path, old, new):
+def changed(tmp_path, old, new, count=-1):
     text = FREEPDK45.read_text()
     assert old in text
     path = tmp_path / "cells.toml"
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new, count))
     return path
 
 

@@ -163,7 +163,7 @@ def test_registers_and_clock_gates_of_the_toy_technology(toy_technology):
     assert kinds["toy_dffn_1"].clock == "!CKN"
     assert (kinds["toy_latch_1"].kind, kinds["toy_latch_1"].clock) == (SequentialKind.LATCH, "G")
     gate = kinds["toy_icg_1"]
-    assert (gate.kind, gate.clock, gate.data, gate.state) == (
+    assert (gate.kind, gate.clock, gate.data, gate.output) == (
         SequentialKind.CLOCK_GATE, "CK", "E", "GCK",
     )  # fmt: skip
     cell = library.cell_index["toy_dffr_1"]

@@ -6,17 +6,18 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from test_cell_generator import FALLING_GATE, changed
 
 from voltile.pdk import ArcType, Direction, find_pdk, read_cell_library
 from voltile.pdk.characterization.bench import Bench, Corner, Event, Stimulus
-from voltile.pdk.characterization.cell import Cell, Storage, StorageKind
+from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.cell_generator import CELL_LISTS, read_cell_list
 from voltile.pdk.characterization.layout import Layout
 from voltile.pdk.characterization.measure import measure_cell, plan_cell
 from voltile.pdk.characterization.measurement import CellMeasurement, CheckKind, Edge
 from voltile.pdk.characterization.models import DeviceModel
 from voltile.pdk.characterization.plan import Plan, Settings, make_plan, sensitised
-from voltile.pdk.characterization.storage import Storage as Prepared
+from voltile.pdk.characterization.storage import Storage
 from voltile.pdk.characterization.transistors import read_netlists
 
 pytestmark = pytest.mark.skipif(shutil.which("ngspice") is None, reason="needs ngspice")
@@ -43,9 +44,10 @@ def corner(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def measured(corner):
+def measured(corner, tmp_path_factory):
     """Measure a generated cell once."""
-    cells = {cell.name: cell for cell in read_cell_list(CELL_LISTS / "freepdk45.toml").cells}
+    path = changed(tmp_path_factory.mktemp("cells"), "[[cell]]", FALLING_GATE + "[[cell]]", 1)
+    cells = {cell.name: cell for cell in read_cell_list(path).cells}
     kept: dict[str, tuple[Bench, CellMeasurement]] = {}
 
     def measure(name: str) -> tuple[Bench, CellMeasurement]:
@@ -138,26 +140,66 @@ def test_flip_flop_has_its_arcs_and_checks(measured):
     }  # fmt: skip
 
 
-def test_setup_is_where_capture_ends(measured):
+@pytest.mark.parametrize(
+    ("name", "levels", "data", "clock", "output", "captured"),
+    [
+        ("dffr_x1", {"D": 0, "CK": 0, "RN": 1}, "D", ("CK", 1), "Q", 1),
+        ("icg_x1", {"EN": 0, "CK": 0}, "EN", ("CK", 1), "GCK", 1),
+        ("icgn_x1", {"EN": 0, "CK": 1}, "EN", ("CK", 0), "GCK", 0),
+    ],
+)
+def test_setup_is_where_capture_ends(measured, name, levels, data, clock, output, captured):
     """Simulated directly: a little more time than the setup captures the data, less does not."""
-    bench, cell = measured("dffr_x1")
-    storage = Prepared(bench)
-    check = next(item for item in cell.checks
-                 if item.kind is CheckKind.SETUP_RISING and item.edge is Edge.RISE)  # fmt: skip
+    bench, cell = measured(name)
+    storage = Storage(bench)
+    kind = CheckKind.SETUP_RISING if clock[1] else CheckKind.SETUP_FALLING
+    check = next(item for item in cell.checks if item.kind is kind and item.edge is Edge.RISE)
     slew = SETTINGS.check_slews[1]
     state = next(
-        item
-        for item in storage.states
-        if storage.levels(item) == {"D": 0, "CK": 0, "RN": 1} and item.stored == 0
+        item for item in storage.states if storage.levels(item) == levels and item.stored == 0
     )
     ends = []
-    for offset in (check.values[1][1] + 5e-12, check.values[1][1] - 20e-12):
-        events = [Event("D", 1, 1e-9 - offset, slew), Event("CK", 1, 1e-9, slew)]
-        run = Stimulus(storage.levels(state), events, {"Q": LOAD}, 3e-9, {})
+    for offset in (check.values[1][1] + 5e-12, check.values[1][1] - 30e-12):
+        events = [Event(data, 1, 1e-9 - offset, slew), Event(*clock, 1e-9, slew)]
+        run = Stimulus(levels, events, {output: LOAD}, 3e-9, {})
         (wave,) = storage.simulate([(state, run)])
-        ends.append(wave.voltage("Q")[-1])
-    assert ends[0] == pytest.approx(1.0, abs=0.01)
-    assert ends[1] == pytest.approx(0.0, abs=0.01)
+        ends.append(wave.voltage(output)[-1])
+    assert ends == pytest.approx([captured, 1 - captured], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "edge", "widths"),
+    [("icg_x1", "rising", (True, False)), ("icgn_x1", "falling", (False, True))],
+)
+def test_clock_gates_are_checked_at_the_edge_that_closes_them(measured, name, edge, widths):
+    _, cell = measured(name)
+    arcs = {(arc.related, arc.kind.value, arc.input_edge, arc.output_edge) for arc in cell.arcs}
+    assert arcs == {("CK", "combinational", edge, edge) for edge in Edge}
+    checks = {(check.pin, check.clock, check.kind.value, check.edge) for check in cell.checks}
+    assert checks == {("EN", "CK", f"{kind}_{edge}", data)
+                      for kind in ("setup", "hold") for data in Edge}  # fmt: skip
+    clock = next(pin for pin in cell.pins if pin.pin == "CK")
+    assert (clock.low_width > 0, clock.high_width > 0) == widths
+
+
+def test_names_of_the_stored_bit_change_nothing(corner):
+    cells = {cell.name: cell for cell in read_cell_list(CELL_LISTS / "freepdk45.toml").cells}
+    cell = cells["dffe_x1"]
+    names = {"state": "Q_INT", "state_inverted": "QN_INT"}
+    data = cell.storage.data.replace("IQ", "!QN_INT")
+    other = replace(
+        cell, functions={"Q": "Q_INT"}, storage=replace(cell.storage, data=data, **names)
+    )
+    one, two = (
+        Storage(Bench(item, corner, 1.0, 5e-8, 5e-8, Layout(1e-7, 1.4e-7)))
+        for item in (cell, other)
+    )
+    assert one.states == two.states and one.nodes == two.nodes
+    for state in one.states:
+        assert one.outputs(state) == two.outputs(state) == {"Q": state.stored}
+        assert [one.step(state, pin) for pin in cell.inputs] == [
+            two.step(state, pin) for pin in cell.inputs
+        ]
 
 
 def test_setup_and_hold_leave_a_window(measured):
@@ -269,7 +311,8 @@ def test_gates_agree_with_the_foundry(foundry, name):
 
 def test_flip_flop_agrees_with_the_foundry(foundry):
     library = foundry[1]
-    kind, found = measure_sky130(foundry, "dfxtp_1", Storage(StorageKind.FLIP_FLOP, "CLK", "D"))
+    storage = library.sequential[library.cell_index["sky130_fd_sc_hd__dfxtp_1"]]
+    kind, found = measure_sky130(foundry, "dfxtp_1", storage)
     for arc in found.arcs:
         theirs = lookup(library, kind, "CLK", "Q", [ArcType.RISING_EDGE], arc.output_edge, 0,
                         found.slews[1], found.loads[1])  # fmt: skip

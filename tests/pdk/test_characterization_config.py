@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from test_cell_generator import FALLING_GATE, changed
 
 from voltile.core import TechnologyError
-from voltile.pdk import find_pdk
-from voltile.pdk.characterization.cell import Storage, StorageKind
+from voltile.pdk import Sequential, SequentialKind, find_pdk
+from voltile.pdk.characterization.cell_generator import read_cell_list
 from voltile.pdk.characterization.config import builtin_configs, read_config
 
 COMMON = """
@@ -361,22 +362,74 @@ def test_netlists_need_their_site(write):
         config.subjects()
 
 
-def test_stored_bits_are_called_alike(write, tmp_path):
-    """A Liberty file may call the bit what it likes; a clock gate has no function at all."""
-    (tmp_path / "cells.lib").write_text(
-        "library (own) { cell (nand_1) { ff (S, SN) "
-        '{ clocked_on : "B"; next_state : "A & SN"; clear : "!A"; }\n'
-        "pin (A) { direction : input; }\n pin (B) { direction : input; }\n"
-        'pin (Y) { direction : output; function : "SN"; } } }'
-    )
-    source = write(COMMON + NETLISTS + 'liberty = "cells.lib"').source
-    from voltile.pdk import read_cell_library
-    from voltile.pdk.characterization.transistors import read_netlists
+SEQUENTIAL = """
+library (own) {
+  cell (dffe_x1) { ff (Q_INT, QN_INT) { clocked_on : "CK"; next_state : "(D*EN)+(!QN_INT*EN')"; }
+    pin (D) { direction : input; } pin (CK) { direction : input; } pin (EN) { direction : input; }
+    pin (Q) { direction : output; function : "Q_INT"; max_capacitance : 0.05; } }
+  cell (icgn_x1) { clock_gating_integrated_cell : "latch_negedge";
+    pin (CK) { direction : input; clock_gate_clock_pin : true; }
+    pin (EN) { direction : input; clock_gate_enable_pin : true; }
+    pin (GCK) { direction : output; clock_gate_out_pin : true; max_capacitance : 0.05; } }
+}
+"""
 
-    netlist = read_netlists(source.file)["nand_1"]
-    cell = source._stated(netlist, "nand_1", read_cell_library(source.liberty))
-    assert cell.functions == {"Y": "IQ_N"}
-    assert cell.storage == Storage(StorageKind.FLIP_FLOP, "B", "A & IQ_N", "!A", "")
+
+@pytest.fixture
+def sequential(write, tmp_path):
+    """Reads two sequential cells, transistors from the generator, as a Liberty file has them."""
+    path = changed(tmp_path, "[[cell]]", FALLING_GATE + "[[cell]]", 1)
+    cells = {cell.name: cell for cell in read_cell_list(path).cells}
+    lines, macros = [], ""
+    for name in ("dffe_x1", "icgn_x1"):
+        netlist = cells[name].netlist
+        lines.append(f".subckt {name} {' '.join(netlist.pins)}")
+        lines += [
+            f"{item.name} {item.drain} {item.gate} {item.source} {item.bulk} "
+            f"{item.model[0].lower()}ch w={item.width * 1e6} l=0.05" for item in netlist.transistors
+        ]  # fmt: skip
+        lines.append(".ends")
+        macros += f"MACRO {name}\n  SIZE 0.2 BY 1.4 ;\nEND {name}\n"
+    (tmp_path / "cells.sp").write_text("\n".join(lines))
+    (tmp_path / "cells.lef").write_text("SITE unit\n  SIZE 0.2 BY 1.4 ;\nEND unit\n" + macros)
+
+    def read(liberty):
+        (tmp_path / "cells.lib").write_text(liberty)
+        return write(COMMON + NETLISTS + 'liberty = "cells.lib"').subjects()
+
+    return read
+
+
+def test_stored_bits_are_called_as_the_liberty_file_calls_them(sequential):
+    """And a clock gate, of which it states no function, drives what its kind says."""
+    subjects = sequential(SEQUENTIAL)
+    assert subjects.left_out == {}
+    flop, gate = (subjects.cells[name].cell for name in ("dffe_x1", "icgn_x1"))
+    assert flop.functions == {"Q": "Q_INT"}
+    assert flop.storage == Sequential(
+        SequentialKind.FLIP_FLOP, "CK", "(D*EN)+(!QN_INT*EN')",
+        state="Q_INT", state_inverted="QN_INT",
+    )  # fmt: skip
+    assert gate.functions == {"GCK": "CK | !IQ"}
+    assert gate.storage == Sequential(
+        SequentialKind.CLOCK_GATE, "CK", "EN", active_high=False, output="GCK"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"Q_INT"', '"QN_INT"', "cell 'dffe_x1': output Q is "),
+        ("!QN_INT", "QN_INT", "cell 'dffe_x1': output Q is "),
+        ("(Q_INT, QN_INT)", "(QN_INT, Q_INT)", "cell 'dffe_x1': output Q is "),
+        ('"Q_INT"', '"IQ"', "cell 'dffe_x1': 'IQ' in 'IQ' is no input and no stored bit"),
+        ("negedge", "posedge", "cell 'icgn_x1': output GCK is "),
+    ],
+)
+def test_stored_bits_are_proven(sequential, old, new, reason):
+    assert old in SEQUENTIAL
+    (found,) = sequential(SEQUENTIAL.replace(old, new)).left_out.values()
+    assert found.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +450,7 @@ def test_builtin_configs(name, least, lengths):
     assert subjects.left_out == {}
     assert len(subjects.cells) >= least
     kinds = {item.cell.storage.kind for item in subjects.cells.values() if item.cell.storage}
-    assert kinds == set(StorageKind)
+    assert kinds == set(SequentialKind)
     roles = config.roles
     for cell, pin in ((roles.buffer, roles.buffer_input), (roles.buffer, roles.buffer_output),
                       roles.tie_high, roles.tie_low):  # fmt: skip
@@ -412,7 +465,7 @@ def test_sky130_cells_are_those_of_the_foundry():
         pytest.skip("needs PDK sky130A")
     subjects = read_config("sky130-spice").subjects()
     flop = subjects.cells["sky130_fd_sc_hd__dfrtp_1"]
-    assert flop.cell.storage == Storage(StorageKind.FLIP_FLOP, "CLK", "D", "!RESET_B", "")
+    assert flop.cell.storage == Sequential(SequentialKind.FLIP_FLOP, "CLK", "D", "!RESET_B")
     gate = subjects.cells["sky130_fd_sc_hd__dlclkp_1"]
     assert gate.cell.functions == {"GCLK": "CLK & IQ"}
     text = Path(root, read_config("sky130-spice").source.liberty).read_text()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from voltile.core import TechnologyError
-from voltile.pdk import SequentialKind, find_pdk, parse_expression, truth_table
-from voltile.pdk.characterization.cell import Cell, Storage, StorageKind
+from voltile.pdk import Sequential, SequentialKind, find_pdk, parse_expression, truth_table
+from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.switch_level import (
     check_logic,
     derive_functions,
@@ -16,7 +16,7 @@ from voltile.pdk.characterization.switch_level import (
 )
 from voltile.pdk.characterization.transistors import CellNetlist, Transistor, read_netlists
 
-LATCH = Storage(StorageKind.LATCH, clock="G", data="D")
+LATCH = Sequential(SequentialKind.LATCH, clock="G", data="D")
 
 
 def cell(inputs, functions, devices, storage=None):
@@ -159,10 +159,10 @@ def test_check_logic_rejects_a_bulk_that_is_no_well():
 def test_check_logic_rejects_a_latch_that_is_not_what_it_says():
     check_logic(STATIC_LATCH)
     for wrong in (
-        Storage(StorageKind.LATCH, clock="!G", data="D"),
-        Storage(StorageKind.LATCH, clock="G", data="!D"),
-        Storage(StorageKind.FLIP_FLOP, clock="G", data="D"),
-        Storage(StorageKind.LATCH, clock="G", data="D | IQ"),
+        Sequential(SequentialKind.LATCH, clock="!G", data="D"),
+        Sequential(SequentialKind.LATCH, clock="G", data="!D"),
+        Sequential(SequentialKind.FLIP_FLOP, clock="G", data="D"),
+        Sequential(SequentialKind.LATCH, clock="G", data="D | IQ"),
     ):
         with pytest.raises(TechnologyError, match="cell 'toy': output Q2 is"):
             check_logic(replace(STATIC_LATCH, storage=wrong))
@@ -181,20 +181,14 @@ def foundry_cells(sky130hd):
     path = find_pdk("sky130A") / "sky130A/libs.ref/sky130_fd_sc_hd/spice/sky130_fd_sc_hd.spice"
     if not path.exists():
         pytest.skip(f"needs {path.name}")
-    kinds = {
-        SequentialKind.FLIP_FLOP: StorageKind.FLIP_FLOP,
-        SequentialKind.LATCH: StorageKind.LATCH,
-        SequentialKind.CLOCK_GATE: StorageKind.CLOCK_GATE,
-    }
     netlists = read_netlists(path, scale=1e-6)
     cells = {}
     for index, name in enumerate(library.cell_name):
         functions = {library.pin_name[pin]: library.pin_function[pin]
                      for pin in library.pins_of(index) if library.pin_function[pin]}  # fmt: skip
-        storage = None
-        if state := library.sequential.get(index):
-            storage = Storage(kinds[state.kind], state.clock, state.data, state.clear, state.preset)
-            functions = functions or {state.state: f"{state.clock} & IQ"}
+        storage = library.sequential.get(index)
+        if storage and storage.output:
+            functions = {storage.output: f"{storage.clock} & IQ"}
         netlist = netlists[name]
         if functions and isinstance(netlist, CellNetlist):
             cells[name.removeprefix("sky130_fd_sc_hd__")] = Cell(

@@ -9,7 +9,7 @@ from pathlib import Path
 import measured_cells as made
 import numpy as np
 import pytest
-from measured_cells import DFF, GATE, NAND2, measure
+from measured_cells import DFF, FALLING_GATE, GATE, NAND2, measure
 from test_cell_library import facts
 from toy_technology import CELLS, NOMINAL, SITE, write_toy_technology
 
@@ -327,6 +327,9 @@ def test_leakage_is_that_of_the_corner_in_the_manifest(measured, corner):
         if cell is GATE:
             assert found["!CK&E&!GCK"] == pytest.approx(expected["011"], rel=2e-4)
             assert found["CK&!E&GCK"] == pytest.approx(expected["101"], rel=2e-4)
+        if cell is FALLING_GATE:
+            assert found["CK&E&GCK"] == pytest.approx(expected["111"], rel=2e-4)
+            assert found["!CK&!E&!GCK"] == pytest.approx(expected["001"], rel=2e-4)
     # Nothing else is replaced.
     plain = read_cell_library(tech.liberty(0.8, "pb1"))
     np.testing.assert_array_equal(library.tables.values, plain.tables.values)
