@@ -6,6 +6,7 @@ import numpy as np
 from prepared import PREPARED, faults_through, parser_of, prepared
 
 from voltile.floorplan import Timer, select_vdd
+from voltile.pdk import LibrarySet
 
 
 def main(name: str, n: int) -> None:
@@ -18,9 +19,9 @@ def main(name: str, n: int) -> None:
     for count in (2, 4):
         levels = np.round(np.linspace(*span, count + 1), 6).tolist()
         for low, high in zip(levels[:-1], levels[1:], strict=True):
-            libraries = [technology.library(low), technology.library(high)]
+            pair = LibrarySet.of(technology, (low, high))
             start = time.perf_counter()
-            plan = select_vdd(Timer(graph, libraries), placement, wires)
+            plan = select_vdd(Timer(graph, pair.libraries, pair.mixed_supply), placement, wires)
             met = [plan.raised(f) for f in result.frequency if f <= plan.reach]
             seconds = time.perf_counter() - start
             total += seconds

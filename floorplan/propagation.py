@@ -14,8 +14,13 @@ Ints = NDArray[np.int64]
 @njit(cache=True)
 def propagate(
     tables: SupplyTables,
-    row: Ints,
+    low_driver: Floats,
+    library: Ints,
+    level: Ints,
+    stretch: Floats,
     source: Ints,
+    cell: Ints,
+    arc: Ints,
     first: Ints,
     end_node: Ints,
     load: Floats,
@@ -27,9 +32,14 @@ def propagate(
 
     Parameters
     ----------
-    row : ndarray of int, shape (records,)
-        Row of the tables that gives delay and output slew of each record.
-    source : ndarray of int, shape (records,)
+    low_driver : ndarray, shape (libraries, levels, arcs, 2)
+        `LowDrivers.arc`.
+    library : ndarray of int, shape (cells,)
+    level : ndarray of int, shape (nets,)
+        Level of the supply of each net's driver.
+    stretch : ndarray, shape (cells,)
+        Factor on every delay of an instance.
+    source, cell, arc : ndarray of int, shape (records,)
     first : ndarray of int, shape (ends + 1,)
         The records into `end_node[i]` are `first[i]` to `first[i + 1]`.
     arrival : ndarray, shape (launching edges, nodes)
@@ -38,25 +48,32 @@ def propagate(
     Returns
     -------
     ndarray, shape (records,)
-        Delay of each record [s].
+        Delay of each record [s]; a second where the output does not switch.
     """
     delay = np.empty(len(source))
     for i in range(len(end_node)):
         node = end_node[i]
         axis, over, x = -1, 0, 0.0
         for record in range(first[i], first[i + 1]):
-            at_row, start = row[record], source[record]
-            if tables.load.of_row[at_row] != axis:  # mostly the same for all arcs of an output
-                axis = tables.load.of_row[at_row]
-                over, x = place(tables.load, at_row, load[node])
-            at, y = place(tables.slew, at_row, slew[start])
-            patch = tables.patches[at_row, at, over]
-            delay[record] = patch[0, 0] + patch[1, 0] * x + (patch[2, 0] + patch[3, 0] * x) * y
+            start, of = source[record], library[cell[record]]
+            row = of * tables.groups + arc[record]
+            if tables.load.of_row[row] != axis:  # mostly the same for all arcs of an output
+                axis = tables.load.of_row[row]
+                over, x = place(tables.load, row, load[node])
+            at, y = place(tables.slew, row, slew[start])
+            patch = tables.patches[row, at, over]
+            time = patch[0, 0] + patch[1, 0] * x + (patch[2, 0] + patch[3, 0] * x) * y
             output = patch[0, 1] + patch[1, 1] * x + (patch[2, 1] + patch[3, 1] * x) * y
+            factor = low_driver[of, level[start >> 1], arc[record]]
+            if factor[0] < np.inf:
+                time *= factor[0] * stretch[cell[record]]
+                output *= factor[1]
+            else:
+                time = 1.0
+            delay[record] = time
             slew[node] = max(slew[node], output)
             for launch in range(len(arrival)):
-                latest = arrival[launch, start] + delay[record]
-                arrival[launch, node] = max(arrival[launch, node], latest)
+                arrival[launch, node] = max(arrival[launch, node], arrival[launch, start] + time)
         for launch in range(len(arrival)):
             arrival[launch, node] += wire_delay[node]
     return delay

@@ -1,14 +1,15 @@
-"""Setup timing with a supply per instance.
+"""Setup timing with a library, that is a supply and a bias, per instance.
 
 Delays are those of the non-linear delay model, as a static timing tool computes them: bilinear in
 input slew and load, continued beyond the ends of a table, worst slew and worst arrival at each
-node, every conditional (`when`) arc. Each instance reads the tables of its own supply. A wire adds
-its capacitance to the load and the Elmore delay of its lumped resistance to the arrival.
+node, every conditional (`when`) arc. Each instance reads the tables of its own library. A wire adds
+its capacitance to the load and the Elmore delay of its lumped resistance to the arrival. An input
+whose driver sits at a lower supply makes its arcs slower by the factors of the mixed-supply table.
 
 Arrivals are counted from the launching clock edge, so that one analysis holds for every period.
 
-Not modelled here: level-shifter-free inputs whose driver sits at a lower supply (that needs
-mixed-supply tables), hold checks, time borrowing through latches.
+Input ports and clock nets count as being at the highest supply. Not modelled: hold checks, time
+borrowing through latches, inputs whose driver sits at a higher supply (which are no slower).
 """
 
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import NetlistError
+from voltile.floorplan.low_drivers import low_drivers
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.floorplan.timing_graph import TimingGraph
-from voltile.pdk import CellLibrary, Tables
+from voltile.pdk import CellLibrary, MixedSupply, Tables
 from voltile.pdk.supply_tables import stack_supplies
 
 Floats = NDArray[np.float64]
@@ -81,6 +83,8 @@ class Timing:
         Load that the driver of each node sees, wire and pins [F].
     delay : ndarray, shape (records,)
         Cell delay of each record [s].
+    driver_level : ndarray of int, shape (nets,)
+        `Timer.driver_level`.
     """
 
     graph: TimingGraph
@@ -89,6 +93,7 @@ class Timing:
     load: Floats
     delay: Floats
     wire_delay: Floats
+    driver_level: Ints
     endpoints: Endpoints
 
     @cached_property
@@ -154,30 +159,42 @@ class Timing:
 
 
 class Timer:
-    """A timing graph bound to the libraries of one or more supplies.
+    """A timing graph bound to the libraries of one or more supplies and biases.
 
     Parameters
     ----------
     libraries : sequence of CellLibrary
-        One per supply, of the same structure as the netlist's library.
+        Of the same structure as the netlist's library.
+    mixed_supply : MixedSupply, optional
+        What drivers at a lower supply do; by default nothing.
+
+    Raises
+    ------
+    TechnologyError
+        When a library is of another structure, or two supplies are too far apart for the table.
     """
 
-    def __init__(self, graph: TimingGraph, libraries: Sequence[CellLibrary]) -> None:
+    def __init__(
+        self,
+        graph: TimingGraph,
+        libraries: Sequence[CellLibrary],
+        mixed_supply: MixedSupply | None = None,
+    ) -> None:
         for library in libraries:
             graph.netlist.library.check_same_structure(library)
         self.graph = graph
         self.libraries = tuple(libraries)
-        pairs, self._pair = np.unique(
-            np.stack([graph.delay_table, graph.slew_table], axis=1), axis=0, return_inverse=True
-        )
-        self._tables = stack_supplies([library.tables for library in libraries], pairs)
+        tables = [library.tables for library in libraries]
+        arcs, checks = graph.arcs, graph.checks.of_library
+        self._tables = stack_supplies(tables, np.stack([arcs.delay_table, arcs.slew_table], axis=1))
         # The clock network is ideal: checks are read at a clock slew of 0.
-        self._checks = _fold_checks([library.tables for library in libraries], graph.checks.table)
+        self._checks = _fold_checks(tables, checks.table)
+        self._low = low_drivers(libraries, arcs, checks, mixed_supply)
         netlist = graph.netlist
         sinks = netlist.sink_pins
-        capacitance = np.stack([library.pin_capacitance.T for library in libraries])
-        # shape (supplies, edges, sinks); sinks stand net by net
-        self._sink_capacitance = capacitance[:, :, netlist.pin_library[sinks]]
+        # shape (libraries, edges, library pins)
+        self._sink_capacitance = np.stack([library.pin_capacitance.T for library in libraries])
+        self._sink_kind = netlist.pin_library[sinks]
         self._sink_cell = netlist.pin_cell[sinks]
         self._sink_net = netlist.pin_net[sinks]
         self._output_load = np.zeros(netlist.nets)
@@ -185,42 +202,56 @@ class Timer:
         for port, load in graph.constraints.load.items():
             self._output_load[ports[port]] += load
 
-    def loads(self, supply: Ints, wires: Wires) -> tuple[Floats, Floats]:
+    def loads(self, library: Ints, wires: Wires) -> tuple[Floats, Floats]:
         """Load of the driver and Elmore delay of the wire at each node, shape (nodes,)."""
         nets = self.graph.netlist.nets
-        sink = self._sink_capacitance[0]
-        if len(self._sink_capacitance) > 1:
-            sink = np.choose(supply[self._sink_cell], self._sink_capacitance)
+        sink = self._sink_capacitance[library[self._sink_cell], :, self._sink_kind]
         load = np.repeat(self._output_load[:, None], 2, axis=1)
         for edge in (0, 1):
-            load[:, edge] += np.bincount(self._sink_net, sink[edge], minlength=nets)
+            load[:, edge] += np.bincount(self._sink_net, sink[:, edge], minlength=nets)
         delay = wires.resistance[:, None] * (0.5 * wires.capacitance[:, None] + load)
         delay[self.graph.clocks.is_clock] = 0.0  # an ideal network
         return (load + wires.capacitance[:, None]).ravel(), delay.ravel()
 
-    def analyze(self, supply: Ints, wires: Wires) -> Timing:
+    def driver_level(self, library: Ints) -> Ints:
+        """Rank of the supply of each net's driver, from the lowest of the timer's, shape (nets,).
+
+        Ports and clock nets have the highest.
+        """
+        graph, driver = self.graph, self.graph.netlist.net_driver
+        level = np.full(graph.netlist.nets, self._low.level.max())
+        driven = np.flatnonzero((driver >= 0) & ~graph.clocks.is_clock)
+        level[driven] = self._low.level[library[graph.netlist.pin_cell[driver[driven]]]]
+        return level
+
+    def analyze(self, library: Ints, wires: Wires, stretch: Floats | None = None) -> Timing:
         """Time the netlist.
 
         Parameters
         ----------
-        supply : ndarray of int, shape (cells,)
-            Which of the timer's libraries each instance is supplied by.
+        library : ndarray of int, shape (cells,)
+            Which of the timer's libraries each instance is of.
+        stretch : ndarray, shape (cells,), optional
+            Factor on every delay of each instance; by default 1.
         """
         from voltile.floorplan.propagation import propagate
 
-        graph, tables = self.graph, self._tables
-        load, wire_delay = self.loads(supply, wires)
+        graph = self.graph
+        load, wire_delay = self.loads(library, wires)
         slew = np.zeros(graph.nodes)
         arrival = np.full((2 if self._uses_falling_edge else 1, graph.nodes), -np.inf)
         arrival[0, graph.source_rise] = (wire_delay + self._input_arrival)[graph.source_rise]
         if len(arrival) == 2:
             arrival[1, graph.source_fall] = 0.0
-        row = supply[graph.cell] * tables.groups + self._pair
+        level = self.driver_level(library)
+        if stretch is None:
+            stretch = np.ones(graph.netlist.cells)
         delay = propagate(
-            tables, row, graph.source, graph.first, graph.end_node, load, wire_delay, arrival, slew
-        )
-        endpoints = self._endpoints(supply, arrival, slew)
-        return Timing(graph, arrival, slew, load, delay, wire_delay, endpoints)
+            self._tables, self._low.arc, library, level, stretch, graph.source, graph.cell,
+            graph.arc, graph.first, graph.end_node, load, wire_delay, arrival, slew,
+        )  # fmt: skip
+        endpoints = self._endpoints(library, level, arrival, slew)
+        return Timing(graph, arrival, slew, load, delay, wire_delay, level, endpoints)
 
     @cached_property
     def _uses_falling_edge(self) -> bool:
@@ -249,9 +280,11 @@ class Timer:
                 delays += [constraints.output_delay.get(name, 0.0)] * 2
         return np.array(nodes, dtype=np.int64), np.array(delays)
 
-    def _endpoints(self, supply: Ints, arrival: Floats, slew: Floats) -> Endpoints:
+    def _endpoints(self, library: Ints, level: Ints, arrival: Floats, slew: Floats) -> Endpoints:
         checks = self.graph.checks
-        setup = self._checks.lookup(supply[checks.cell], slew[checks.node])
+        of = library[checks.cell]
+        setup = self._checks.lookup(of, checks.kind, slew[checks.node])
+        setup += self._low.setup[of, level[checks.node >> 1], checks.kind]
         output, external = self._output_nodes
         node = np.concatenate([checks.node, output])
         margin = np.concatenate([setup, external])
@@ -270,23 +303,22 @@ class Timer:
 
 @dataclass(frozen=True)
 class _FoldedChecks:
-    """Tables of the checks over the slew of the data alone, shape (supplies, checks, points)."""
+    """Tables of the checks over the slew of the data alone, shape (libraries, kinds, points)."""
 
     axis: Floats
     value: Floats
     last: Ints
 
-    def lookup(self, supply: Ints, slew: Floats) -> Floats:
+    def lookup(self, library: Ints, kind: Ints, slew: Floats) -> Floats:
         """Return the setup time of each check [s]."""
-        check = np.arange(len(slew))
         segment = np.zeros(len(slew), dtype=np.int64)
         for point in range(1, self.axis.shape[2] - 1):
-            segment += slew >= self.axis[supply, check, point]
-        segment = np.minimum(segment, self.last[supply, check])
-        start, low = self.axis[supply, check, segment], self.value[supply, check, segment]
+            segment += slew >= self.axis[library, kind, point]
+        segment = np.minimum(segment, self.last[library, kind])
+        start, low = self.axis[library, kind, segment], self.value[library, kind, segment]
         segment += 1
-        end, high = self.axis[supply, check, segment], self.value[supply, check, segment]
-        return low + (high - low) * (slew - start) / (end - start)
+        end, high = self.axis[library, kind, segment], self.value[library, kind, segment]
+        return np.asarray(low + (high - low) * (slew - start) / (end - start))
 
 
 def _fold_checks(libraries: Sequence[Tables], table: Ints) -> _FoldedChecks:

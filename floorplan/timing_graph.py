@@ -24,20 +24,62 @@ RISE, FALL = 0, 1
 
 
 @dataclass(frozen=True)
-class Checks:
-    """Endpoints at registers: setup and recovery checks, one row per check and data edge.
+class EdgeArcs:
+    """Delay arcs of a library for one input edge and one output edge each, grouped by cell.
 
     Attributes
     ----------
-    node, cell, table : ndarray of int, shape (checks,)
-        Data node, instance, and table of the check in the library.
+    index, in_edge, out_edge, delay_table, slew_table : ndarray of int, shape (arcs,)
+        Arc in the library, edges (0 rise, 1 fall), and tables in the library.
+    first : ndarray of int, shape (library cells + 1,)
+        Those of library cell c are `first[c]` to `first[c + 1]`.
+    """
+
+    index: Ints
+    in_edge: Ints
+    out_edge: Ints
+    delay_table: Ints
+    slew_table: Ints
+    first: Ints
+
+
+@dataclass(frozen=True)
+class EdgeChecks:
+    """Setup and recovery checks of a library for one data edge each, grouped by cell.
+
+    Attributes
+    ----------
+    index, edge, table : ndarray of int, shape (checks,)
+        Arc in the library, data edge, and table in the library.
+    capture_falls : ndarray of bool, shape (checks,)
+        Whether the falling edge at the clock pin captures.
+    first : ndarray of int, shape (library cells + 1,)
+        Those of library cell c are `first[c]` to `first[c + 1]`.
+    """
+
+    index: Ints
+    edge: Ints
+    table: Ints
+    capture_falls: NDArray[np.bool_]
+    first: Ints
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Endpoints at registers, one row per check of an instance and data edge.
+
+    Attributes
+    ----------
+    node, cell, kind : ndarray of int, shape (checks,)
+        Data node, instance, and row of `of_library`.
     capture_falls : ndarray of bool, shape (checks,)
         Whether the capturing edge is the falling edge of the clock port.
     """
 
+    of_library: EdgeChecks
     node: Ints
     cell: Ints
-    table: Ints
+    kind: Ints
     capture_falls: NDArray[np.bool_]
 
 
@@ -47,8 +89,10 @@ class TimingGraph:
 
     Attributes
     ----------
-    source, cell, delay_table, slew_table : ndarray of int, shape (records,)
-        Node, instance, and tables in the library.
+    arcs : EdgeArcs
+        Of the netlist's library.
+    source, cell, arc : ndarray of int, shape (records,)
+        Node, instance, and row of `arcs`.
     end_node : ndarray of int, shape (ends,)
         Nodes in which records end.
     first : ndarray of int, shape (ends + 1,)
@@ -61,10 +105,10 @@ class TimingGraph:
     netlist: Netlist
     constraints: Constraints
     clocks: ClockNetwork
+    arcs: EdgeArcs
     source: Ints
     cell: Ints
-    delay_table: Ints
-    slew_table: Ints
+    arc: Ints
     end_node: Ints
     first: Ints
     source_rise: Ints
@@ -105,11 +149,12 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
     _check_ports(netlist, constraints)
     clocks = trace_clocks(netlist, constraints.clocks)
     constants = constant_nets(netlist, constraints.case)
-    records = _combinational_records(netlist, clocks, constants)
-    source, target, cell, delay_table, slew_table = records
+    arcs = _edge_arcs(netlist.library)
+    records = _combinational_records(netlist, arcs, clocks, constants)
+    source, target, cell, arc = records
     level = _levels(netlist, source >> 1, target >> 1, cell)
     order = np.lexsort((target, level[target >> 1]))
-    source, target, cell, delay_table, slew_table = (array[order] for array in records)
+    source, target, cell, arc = (array[order] for array in records)
     start = np.flatnonzero(np.diff(target, prepend=-1))
     clock_net = np.flatnonzero(clocks.is_clock & (constants < 0))
     rising = 2 * clock_net + clocks.net_phase[clock_net]
@@ -118,10 +163,10 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
         netlist,
         constraints,
         clocks,
+        arcs,
         source,
         cell,
-        delay_table,
-        slew_table,
+        arc,
         end_node=target[start],
         first=np.append(start, len(target)),
         source_rise=np.concatenate([rising, 2 * ports, 2 * ports + 1]),
@@ -148,28 +193,21 @@ def _launching_ports(
     return np.asarray(nets[launches])
 
 
-@dataclass(frozen=True)
-class _Arcs:
-    """Arcs of a library for one input edge and one output edge each, grouped by cell."""
-
-    index: Ints
-    from_pin: Ints
-    to_pin: Ints
-    in_edge: Ints
-    out_edge: Ints
-    delay_table: Ints
-    slew_table: Ints
-    first: Ints
-
-    def expand(self, netlist: Netlist) -> tuple[Ints, Ints]:
-        """Every arc of every instance: (arc row, instance)."""
-        counts = np.diff(self.first)[netlist.cell_type]
-        instance = np.repeat(np.arange(netlist.cells), counts)
-        offset = np.arange(len(instance)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return self.first[netlist.cell_type][instance] + offset, instance
+def _of_instances(netlist: Netlist, first: Ints) -> tuple[Ints, Ints]:
+    """Row and instance of every row of a library that is grouped by cell, for every instance."""
+    counts = np.diff(first)[netlist.cell_type]
+    instance = np.repeat(np.arange(netlist.cells), counts)
+    offset = np.arange(len(instance)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return first[netlist.cell_type][instance] + offset, instance
 
 
-def _edge_arcs(library: CellLibrary) -> _Arcs:
+def _first_rows(library: CellLibrary, index: Ints) -> Ints:
+    """Where the rows of each cell begin, of rows of arcs that are grouped by cell."""
+    counts = np.bincount(library.arc_cell[index], minlength=len(library.cell_name))
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
+def _edge_arcs(library: CellLibrary) -> EdgeArcs:
     """Split delay arcs by edges: a positive arc keeps the edge, a launch starts at its own."""
     rows = []
     latches = {
@@ -181,8 +219,8 @@ def _edge_arcs(library: CellLibrary) -> _Arcs:
         if not launch and (kind != ArcType.COMBINATIONAL or int(library.arc_cell[arc]) in latches):
             continue  # clear and preset, tristate, and data through an open latch are not timed
         for out_edge in (RISE, FALL):
-            delay, slew = library.arc_table[arc, out_edge]
-            if delay < 0:
+            delay_table, slew_table = library.arc_table[arc, out_edge]
+            if delay_table < 0:
                 continue
             if launch:
                 in_edges = [RISE if kind == ArcType.RISING_EDGE else FALL]
@@ -190,30 +228,19 @@ def _edge_arcs(library: CellLibrary) -> _Arcs:
                 in_edges = [RISE, FALL]
             else:
                 in_edges = [out_edge ^ int(sense == Sense.NEGATIVE)]
-            rows += [(arc, in_edge, out_edge, int(delay), int(slew)) for in_edge in in_edges]
-    index, source_edge, target_edge, delays, slews = np.array(rows, dtype=np.int64).reshape(-1, 5).T
-    counts = np.bincount(library.arc_cell[index], minlength=len(library.cell_name))
-    return _Arcs(
-        index,
-        library.arc_from[index],
-        library.arc_to[index],
-        source_edge,
-        target_edge,
-        delays,
-        slews,
-        np.concatenate([[0], np.cumsum(counts)]),
-    )
+            rows += [(arc, in_edge, out_edge, delay_table, slew_table) for in_edge in in_edges]
+    index, start, end, delays, slews = np.array(rows, dtype=np.int64).reshape(-1, 5).T
+    return EdgeArcs(index, start, end, delays, slews, _first_rows(library, index))
 
 
 def _combinational_records(
-    netlist: Netlist, clocks: ClockNetwork, constants: Ints
-) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    netlist: Netlist, arcs: EdgeArcs, clocks: ClockNetwork, constants: Ints
+) -> tuple[Ints, Ints, Ints, Ints]:
     library = netlist.library
-    arcs = _edge_arcs(library)
-    row, instance = arcs.expand(netlist)
+    row, instance = _of_instances(netlist, arcs.first)
     shift = netlist.first_pin[instance] - library.cell_first_pin[netlist.cell_type[instance]]
-    from_net = netlist.pin_net[arcs.from_pin[row] + shift]
-    to_net = netlist.pin_net[arcs.to_pin[row] + shift]
+    from_net = netlist.pin_net[library.arc_from[arcs.index[row]] + shift]
+    to_net = netlist.pin_net[library.arc_to[arcs.index[row]] + shift]
     kept = (from_net != OPEN) & (to_net != OPEN)
     kept &= ~clocks.is_clock[to_net]
     kept &= (constants[from_net] < 0) & (constants[to_net] < 0)
@@ -222,17 +249,11 @@ def _combinational_records(
         netlist, constants, instance, arcs.index[row], arcs.in_edge[row], arcs.out_edge[row]
     )
     row, instance, from_net, to_net = (item[enabled] for item in (row, instance, from_net, to_net))
-    return (
-        2 * from_net + arcs.in_edge[row],
-        2 * to_net + arcs.out_edge[row],
-        instance,
-        arcs.delay_table[row],
-        arcs.slew_table[row],
-    )
+    source, target = 2 * from_net + arcs.in_edge[row], 2 * to_net + arcs.out_edge[row]
+    return source, target, instance, row
 
 
-def _register_checks(netlist: Netlist, clocks: ClockNetwork, constants: Ints) -> Checks:
-    library = netlist.library
+def _edge_checks(library: CellLibrary) -> EdgeChecks:
     kinds = (ArcType.SETUP_RISING, ArcType.SETUP_FALLING, ArcType.RECOVERY_RISING,
              ArcType.RECOVERY_FALLING)  # fmt: skip
     arc = np.flatnonzero(np.isin(library.arc_type, kinds) & clock_pins(library)[library.arc_from])
@@ -255,23 +276,26 @@ def _register_checks(netlist: Netlist, clocks: ClockNetwork, constants: Ints) ->
         parts.append(np.stack([arc[has], np.full(has.sum(), edge), table[has], falls[has]], axis=1))
     rows = np.concatenate(parts)
     rows = rows[np.argsort(library.arc_cell[rows[:, 0]], kind="stable")]
-    counts = np.bincount(library.arc_cell[rows[:, 0]], minlength=len(library.cell_name))
-    first = np.concatenate([[0], np.cumsum(counts)])
-    per_cell = counts[netlist.cell_type]
-    cell = np.repeat(np.arange(netlist.cells), per_cell)
-    offset = np.arange(len(cell)) - np.repeat(np.cumsum(per_cell) - per_cell, per_cell)
-    row = rows[first[netlist.cell_type][cell] + offset]
+    index, edge, table, falls = rows.T
+    return EdgeChecks(index, edge, table, falls.astype(bool), _first_rows(library, index))
+
+
+def _register_checks(netlist: Netlist, clocks: ClockNetwork, constants: Ints) -> Checks:
+    library = netlist.library
+    checks = _edge_checks(library)
+    kind, cell = _of_instances(netlist, checks.first)
     shift = netlist.first_pin[cell] - library.cell_first_pin[netlist.cell_type[cell]]
-    data_net = netlist.pin_net[library.arc_to[row[:, 0]] + shift]
-    clock_net = netlist.pin_net[library.arc_from[row[:, 0]] + shift]
+    data_net = netlist.pin_net[library.arc_to[checks.index[kind]] + shift]
+    clock_net = netlist.pin_net[library.arc_from[checks.index[kind]] + shift]
     kept = (data_net != OPEN) & (clock_net != OPEN)
     kept &= (constants[data_net] < 0) & (constants[clock_net] < 0) & clocks.is_clock[clock_net]
-    row, cell, data_net, clock_net = (item[kept] for item in (row, cell, data_net, clock_net))
+    kind, cell, data_net, clock_net = (item[kept] for item in (kind, cell, data_net, clock_net))
     return Checks(
-        node=2 * data_net + row[:, 1],
+        checks,
+        node=2 * data_net + checks.edge[kind],
         cell=cell,
-        table=row[:, 2],
-        capture_falls=(row[:, 3] ^ clocks.net_phase[clock_net]).astype(bool),
+        kind=kind,
+        capture_falls=checks.capture_falls[kind] ^ (clocks.net_phase[clock_net] == 1),
     )
 
 

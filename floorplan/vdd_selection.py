@@ -67,7 +67,9 @@ class VddPlan:
         return high
 
 
-def select_vdd(timer: Timer, placement: Placement, wires: Wires) -> VddPlan:
+def select_vdd(
+    timer: Timer, placement: Placement, wires: Wires, library: Ints | None = None
+) -> VddPlan:
     """Raise tiles from VddL to VddH, the most critical first (Algorithm 5).
 
     At every step the cells of the critical path add their delays to the score of their tile; of the
@@ -75,13 +77,20 @@ def select_vdd(timer: Timer, placement: Placement, wires: Wires) -> VddPlan:
 
     Parameters
     ----------
-    timer : Timer
-        Bound to two libraries: VddL, VddH.
+    library : ndarray of int, shape (2, cells), optional
+        Which of the timer's libraries each instance is of at VddL, and at VddH; by default 0 and 1.
     """
+
+    cells = np.arange(len(placement.tile))
+    choice = np.repeat([[0], [1]], len(cells), axis=1) if library is None else library
+
+    def analyze() -> Timing:
+        return timer.analyze(choice[high[placement.tile], cells], wires)
+
     tiles = placement.grid.tiles
     high = np.zeros(tiles, dtype=np.int64)
     order: list[int] = []
-    timing = timer.analyze(high[placement.tile], wires)
+    timing = analyze()
     periods = [timing.min_period]
     while len(order) < tiles:
         score = tile_scores(timing, placement)
@@ -89,9 +98,9 @@ def select_vdd(timer: Timer, placement: Placement, wires: Wires) -> VddPlan:
         tile = int(np.argmax(score))
         high[tile] = 1
         order.append(tile)
-        timing = timer.analyze(high[placement.tile], wires)
+        timing = analyze()
         periods.append(timing.min_period)
-    low, top = (library.vdd for library in timer.libraries)
+    low, top = (timer.libraries[at].vdd for at in choice[:, 0])
     return VddPlan(low, top, np.array(order, dtype=np.int64), np.array(periods))
 
 

@@ -47,7 +47,7 @@ from voltile.flows.run_config import RunConfig
 from voltile.flows.stages import Stages, stage_key
 from voltile.flows.stimuli import dot_product_stimulus
 from voltile.hdl import Grid, to_rtlil
-from voltile.pdk import Technology, read_technology
+from voltile.pdk import LibrarySet, Technology, read_technology
 from voltile.power import (
     Activity,
     IntervalResult,
@@ -452,9 +452,7 @@ def _stimulus(config: RunConfig, graph: TimingGraph) -> Stimulus:
             netlist, clocks, *config.grid, config.cycles, config.lanes, config.seed, held
         )
     if config.activity in ("auto", "random"):
-        return random_stimulus(
-            netlist, clocks, config.cycles, config.lanes, config.seed, held=held
-        )
+        return random_stimulus(netlist, clocks, config.cycles, config.lanes, config.seed, held=held)
     return recorded_stimulus(Path(config.activity), netlist, clocks, held=held)
 
 
@@ -504,7 +502,7 @@ def _select(
         for count in intervals:
             levels = _levels(technology, count)
             for index, ends in enumerate(zip(levels[:-1], levels[1:], strict=True)):
-                pair = (technology.library(ends[0]), technology.library(ends[1]))
+                pair = LibrarySet.of(technology, ends)
                 jobs[n, count, index] = pool.submit(
                     evaluate_interval, graph, placement, wires, activity, pair, frequency
                 )

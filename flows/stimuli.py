@@ -57,7 +57,12 @@ def dot_product_stimulus(
         f"and half precision, {length} cycles on {lanes} lanes"
     )
     return scheduled_stimulus(
-        netlist, clocks, values, description, name="dot-product", held=held,
+        netlist,
+        clocks,
+        values,
+        description,
+        name="dot-product",
+        held=held,
         warmup=_RESET + 4,
     )
 

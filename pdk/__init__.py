@@ -6,6 +6,7 @@ Technology, read_technology, find_pdk, builtin_technologies : a process, from it
 CellLibrary, Direction, ArcType, Sense, Sequential, SequentialKind : one supply's cells as arrays.
 interpolate_library : the library between two characterised supplies.
 MixedSupply : what a driver at a lower supply does to leakage, delay and setup.
+LibrarySet : the libraries of a few supplies in every bias.
 Tables : many NLDM tables as one block.
 read_cell_library, read_liberty, read_lef : the file readers.
 parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressions.
@@ -23,6 +24,7 @@ from voltile.pdk.library import (
     SequentialKind,
     interpolate_library,
 )
+from voltile.pdk.library_set import LibrarySet
 from voltile.pdk.logic import Expression, evaluate, parse_expression, truth_table, variables
 from voltile.pdk.mixed_supply import MixedSupply
 from voltile.pdk.tables import Tables
@@ -39,6 +41,7 @@ __all__ = [
     "Direction",
     "Expression",
     "Lef",
+    "LibrarySet",
     "Macro",
     "MixedSupply",
     "Sense",

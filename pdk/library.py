@@ -134,6 +134,8 @@ class CellLibrary:
     leakage_cell, leakage_value : ndarray, shape (leakage states,)
         [W]; `leakage_when` is the condition of each.
     sequential : mapping of cell index to Sequential
+    bias : str
+        Version of the cells, a gate length or a Vth flavour (`Technology.biases`).
     """
 
     name: str
@@ -166,6 +168,7 @@ class CellLibrary:
     leakage_when: tuple[str, ...]
     sequential: Mapping[int, Sequential]
     tables: Tables
+    bias: str = ""
 
     @cached_property
     def cell_index(self) -> dict[str, int]:

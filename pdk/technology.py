@@ -193,7 +193,7 @@ class Technology:
                 return library
             return self.mixed_supply.replace_leakage(library, self.leakage_corner, bias)
 
-        library = cached_library(sources, parse)
+        library = replace(cached_library(sources, parse), bias=bias)
         if abs(library.vdd - vdd) > 1e-3:
             raise TechnologyError(
                 f"{path} is characterised at {library.vdd:.3f} V, "

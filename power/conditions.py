@@ -16,6 +16,7 @@ from voltile.pdk import (
     CellLibrary,
     Direction,
     Expression,
+    Sequential,
     SequentialKind,
     parse_expression,
     truth_table,
@@ -33,12 +34,15 @@ class PinProbabilities:
 
     Attributes
     ----------
+    kind : int
+        The cell type.
     cells : ndarray of int
         The instances.
     """
 
     def __init__(self, netlist: Netlist, static_probability: Floats, kind: int) -> None:
         library = netlist.library
+        self.kind = kind
         self.cell_name = library.cell_name[kind]
         self.cells = np.flatnonzero(netlist.cell_type == kind)
         # A pin that is left open is 0, as in the simulation.
@@ -51,10 +55,15 @@ class PinProbabilities:
         self._high: dict[str, Floats] = {name: high[net] for name, net in self.nets.items()}
         self.renamed = _output_expressions(library, kind)
         if kind in library.sequential:
-            self._high[STATE] = self._state_probability()
+            self._high[STATE] = self._state_probability(library.sequential[kind])
 
-    def _state_probability(self) -> Floats:
-        """Probability of the state, from the first output that shows it."""
+    def _state_probability(self, item: Sequential) -> Floats:
+        """Probability of the state: of a clock gate that of its enable, which it holds.
+
+        Else from the first output that shows it.
+        """
+        if item.kind == SequentialKind.CLOCK_GATE:
+            return self.of([parse_expression(item.data)])[:, 0]
         result = np.full(len(self.cells), np.nan)
         for name, expression in self.renamed.items():
             if name not in self.nets:
@@ -78,13 +87,20 @@ class PinProbabilities:
             raise TechnologyError(
                 f"a condition of cell {self.cell_name} names '{unknown[0]}', which is not a pin"
             )
-        patterns = np.ones((len(self.cells), 1))
-        for name in names:  # the first name is the lowest bit of the pattern number
-            high = self._high[name][:, None]
-            patterns = np.concatenate([patterns * (1 - high), patterns * high], axis=1)
         tables = [truth_table(item, names) for item in conditions]
         columns = np.array(tables, dtype=np.float64).reshape(len(tables), -1).T
-        result: Floats = patterns @ columns
+        result: Floats = self.patterns(names) @ columns
+        return result
+
+    def patterns(self, names: Sequence[str]) -> Floats:
+        """Return the probability of every pattern at some pins, shape (instances, patterns).
+
+        The first name is the lowest bit of the number of a pattern.
+        """
+        result = np.ones((len(self.cells), 1))
+        for name in names:
+            high = self._high[name][:, None]
+            result = np.concatenate([result * (1 - high), result * high], axis=1)
         return result
 
     def of_states(self, whens: Sequence[str]) -> Floats:
@@ -93,11 +109,7 @@ class PinProbabilities:
         Each row sums to 1: an empty condition is the rest, and states that leave out patterns that
         cannot occur are scaled up. A row that would be 0 throughout gives every state the same.
         """
-        weights = self.of_alternatives(whens)
-        total = weights.sum(axis=1, keepdims=True)
-        even: Floats = np.full_like(weights, 1 / max(len(whens), 1))
-        np.divide(weights, total, out=even, where=total > 0)
-        return even
+        return normalised(self.of_alternatives(whens), np.ones(len(whens), dtype=bool))
 
     def of_alternatives(self, whens: Sequence[str]) -> Floats:
         """Return the probability of each condition; an empty one holds where no other does."""
@@ -106,6 +118,18 @@ class PinProbabilities:
         for condition in named:
             rest = ("and", rest, ("not", condition))
         return self.of([self.parse(when) if when else rest for when in whens])
+
+
+def normalised(weights: Floats, possible: NDArray[np.bool_]) -> Floats:
+    """Scale the weights of the possible states, shape (states,), to a sum of 1 in every row.
+
+    A row that is 0 throughout gives every possible state the same.
+    """
+    weights = weights * possible
+    total = weights.sum(axis=1, keepdims=True)
+    result = np.broadcast_to(possible / max(possible.sum(), 1), weights.shape).copy()
+    np.divide(weights, total, out=result, where=total > 0)
+    return result
 
 
 def rename(expression: Expression, renamed: Mapping[str, Expression]) -> Expression:

@@ -20,7 +20,7 @@ from voltile.floorplan import (
     Wires,
     select_vdd,
 )
-from voltile.pdk import CellLibrary
+from voltile.pdk import CellLibrary, LibrarySet
 from voltile.power.activity import Activity
 from voltile.power.power import PowerModel, PowerReport
 
@@ -91,13 +91,13 @@ _POINT_FIELDS = ("vdd", "frequency", "energy", "leakage")
 def evaluate_supplies(
     graph: TimingGraph, wires: Wires, activity: Activity, libraries: Sequence[CellLibrary]
 ) -> SupplyPoints:
-    """Time a design and measure its power with all cells at each library's supply."""
-    supply = np.zeros(graph.netlist.cells, dtype=np.int64)
+    """Time a design and measure its power with all cells of one library after another."""
+    every = np.zeros(graph.netlist.cells, dtype=np.int64)
     rows = []
     for library in libraries:
-        timing = Timer(graph, [library]).analyze(supply, wires)
+        timing = Timer(graph, [library]).analyze(every, wires)
         model = PowerModel(graph.netlist, graph.clocks, activity, [library])
-        report = model.evaluate(supply, timing)
+        report = model.evaluate(every, timing)
         rows.append((library.vdd, 1 / timing.min_period, *_energy_and_leakage(report)))
     rows.sort()
     return SupplyPoints(*np.array(rows).T)
@@ -190,15 +190,17 @@ def evaluate_interval(
     placement: Placement,
     wires: Wires,
     activity: Activity,
-    libraries: tuple[CellLibrary, CellLibrary],
+    libraries: LibrarySet,
     frequency: Floats,
 ) -> IntervalResult:
     """Select tiles and measure power for the frequencies within reach of (VddL, VddH)."""
-    timer = Timer(graph, libraries)
+    mixed_supply = libraries.mixed_supply
+    timer = Timer(graph, libraries.libraries, mixed_supply)
     plan = select_vdd(timer, placement, wires)
     within = frequency[frequency <= plan.reach * (1 + _ROUNDING)]
     steps = sorted({plan.raised(float(item)) for item in within})
-    model = PowerModel(graph.netlist, graph.clocks, activity, libraries)
+    model = PowerModel(graph.netlist, graph.clocks, activity, libraries.libraries, mixed_supply,
+                       libraries.leakage_corner)  # fmt: skip
     rows = []
     area = graph.netlist.cell_area
     for step in steps:

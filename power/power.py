@@ -1,13 +1,12 @@
-"""Power of a netlist from its switching activity, with a supply per instance.
+"""Power of a netlist from its switching activity, with a library, that is a supply, per instance.
 
 Switching energy is that of charging the nets: every toggle of a net takes C Vdd^2 / 2 from the
 supply of its driver. Internal energy is that of the Liberty `internal_power` tables at the supply
-of the cell. Leakage depends on the state of the cell (dissertation Eq. 4.3 with k = 1): the mean of
-its states' leakage, weighted by how likely each is.
+of the cell. Leakage depends on the state of the cell and the supplies of its drivers
+(`voltile.power.leakage`).
 
 Not modelled: glitches, which the activity lacks; clock buffers, since the clock network is ideal;
-the higher leakage of a cell whose driver sits at a lower supply; the internal energy of outputs
-that are left open.
+what a driver at a lower supply does to internal energy; that of outputs that are left open.
 
 References
 ----------
@@ -24,11 +23,12 @@ from voltile.core import TechnologyError
 from voltile.floorplan.clocks import ClockNetwork
 from voltile.floorplan.netlist import Netlist
 from voltile.floorplan.timing import Timing
-from voltile.pdk import CellLibrary
+from voltile.pdk import CellLibrary, MixedSupply
 from voltile.pdk.supply_tables import stack_supplies
 from voltile.power.activity import Activity
 from voltile.power.conditions import PinProbabilities
 from voltile.power.events import internal_events
+from voltile.power.leakage import LeakageModel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -87,7 +87,9 @@ class PowerModel:
     Parameters
     ----------
     libraries : sequence of CellLibrary
-        One per supply, of the same structure as the netlist's library.
+        Of the same structure as the netlist's library.
+    mixed_supply, leakage_corner
+        How cells leak whose drivers sit at a lower supply; by default as others.
 
     Raises
     ------
@@ -103,6 +105,8 @@ class PowerModel:
         clocks: ClockNetwork,
         activity: Activity,
         libraries: Sequence[CellLibrary],
+        mixed_supply: MixedSupply | None = None,
+        leakage_corner: str = "",
     ) -> None:
         activity.check_nets(netlist.nets, netlist.name)
         for library in libraries:
@@ -119,7 +123,7 @@ class PowerModel:
             PinProbabilities(netlist, activity.static_probability, int(kind))
             for kind in np.unique(netlist.cell_type)
         ]
-        self._leakage = np.stack([_leakage(netlist, library, pins) for library in libraries])
+        self._leakage = LeakageModel(netlist, pins, libraries, mixed_supply, leakage_corner)
         events = internal_events(netlist, activity, pins)
         self._events = events
         used, self._event_group = np.unique(events.table, return_inverse=True)
@@ -149,39 +153,37 @@ class PowerModel:
             ]
         )
 
-    def evaluate(self, supply: Ints, timing: Timing) -> PowerReport:
+    def evaluate(self, library: Ints, timing: Timing) -> PowerReport:
         """Return the power of every instance.
 
         Parameters
         ----------
-        supply : ndarray of int, shape (cells,)
-            Which of the libraries each instance is supplied by.
+        library : ndarray of int, shape (cells,)
+            Which of the libraries each instance is of.
         timing : Timing
-            Slews and loads, of the same netlist at these supplies.
+            Of the same netlist with these libraries.
         """
         from voltile.pdk.lookup import lookup
 
         cells = self.netlist.cells
-        if supply.shape != (cells,):
-            raise ValueError(f"supply must have shape ({cells},), not {supply.shape}")
+        if library.shape != (cells,):
+            raise ValueError(f"library must have shape ({cells},), not {library.shape}")
         load = np.minimum(timing.load, self._max_load)
         events = self._events
-        row = supply[events.cell] * self._tables.groups + self._event_group
+        row = library[events.cell] * self._tables.groups + self._event_group
         energy = lookup(self._tables, row, timing.slew[events.slew_node], load[events.load_node])
         return PowerReport(
-            self._switching_energy(supply, timing),
+            self._switching_energy(library, timing),
             _sum_by(events.cell, energy * events.rate, cells),
-            self._leakage[supply, np.arange(cells)],
+            self._leakage.evaluate(library, timing.driver_level),
         )
 
-    def _switching_energy(self, supply: Ints, timing: Timing) -> Floats:
+    def _switching_energy(self, library: Ints, timing: Timing) -> Floats:
         cells = self.netlist.cells
-        square = self._vdd[supply] ** 2
+        square = self._vdd[library] ** 2
         capacitance = timing.load.reshape(-1, 2).mean(axis=1)
         own = 0.5 * self._own_rate * capacitance[self._own_net] * square[self._own_cell]
-        sink = np.take_along_axis(
-            self._sink_capacitance, supply[self._sink_cell][None], axis=0
-        )[0]
+        sink = np.take_along_axis(self._sink_capacitance, library[self._sink_cell][None], axis=0)[0]
         owner, net = square[self._sink_cell], self._sink_net
         nets = len(self._shared_net)
         wire = capacitance[self._shared_net] - _sum_by(net, sink, nets)
@@ -194,21 +196,6 @@ class PowerModel:
 def _sum_by(index: Ints, values: Floats, length: int) -> Floats:
     """Sum of the values that have each index, shape (length,)."""
     return np.bincount(index, values, minlength=length).astype(np.float64)
-
-
-def _leakage(
-    netlist: Netlist, library: CellLibrary, pins: Sequence[PinProbabilities]
-) -> Floats:
-    """Leakage of each instance at the supply of a library [W], shape (cells,)."""
-    leakage = library.cell_leakage[netlist.cell_type]
-    first = np.searchsorted(library.leakage_cell, np.arange(len(library.cell_name) + 1))
-    for group in pins:
-        kind = int(netlist.cell_type[group.cells[0]])
-        states = slice(int(first[kind]), int(first[kind + 1]))
-        whens = library.leakage_when[states]
-        if len(whens):
-            leakage[group.cells] = group.of_states(whens) @ library.leakage_value[states]
-    return leakage
 
 
 def _largest_clock_load(netlist: Netlist, clocks: ClockNetwork) -> Floats:

@@ -12,6 +12,7 @@ from voltile.pdk import ArcType, Sense
 
 INF = float("inf")
 RISE, FALL = 0, 1
+EDGES = ("rise", "fall")
 
 
 def bilinear(tables, number, slew, load):
@@ -27,10 +28,15 @@ def bilinear(tables, number, slew, load):
 
 
 class ReferenceTimer:
-    """Arrivals, slews and slacks of a netlist with one clock port and no constants."""
+    """Arrivals, slews and slacks of a netlist with one clock port and no constants.
 
-    def __init__(self, netlist, libraries, supply, wires, constraints, clock="clk"):
+    `low` tells what a driver at a lower supply does: `delay_factor(key, ratio)`,
+    `slew_factor(key, ratio)` of an arc, `check_addition(key, bias, vdd, ratio)`.
+    """
+
+    def __init__(self, netlist, libraries, supply, wires, constraints, clock="clk", low=None):
         self.netlist, self.constraints, self.clock = netlist, constraints, clock
+        self.low = low
         self.wires = wires
         library = netlist.library
         self.library_of = [libraries[level] for level in supply]
@@ -53,7 +59,7 @@ class ReferenceTimer:
         self.phase, self.slew, self.arrival = map(cache, (self._phase, self._slew, self._arrival))
 
     def arcs(self, cell):
-        """(from pin, to pin, type, sense, edge, delay table, slew table) of an instance."""
+        """(from pin, to pin, type, sense, edge, tables of delay and slew, when) of an instance."""
         library = self.netlist.library
         kind = int(self.netlist.cell_type[cell])
         for arc in np.flatnonzero(library.arc_cell == kind):
@@ -62,7 +68,14 @@ class ReferenceTimer:
                 if delay >= 0:
                     yield (library.pin_name[library.arc_from[arc]],
                            library.pin_name[library.arc_to[arc]], int(library.arc_type[arc]),
-                           int(library.arc_sense[arc]), edge, int(delay), int(slew))  # fmt: skip
+                           int(library.arc_sense[arc]), edge, int(delay), int(slew),
+                           library.arc_when[arc])  # fmt: skip
+
+    def ratio(self, cell, net):
+        """Supply of a net's driver over that of a cell it drives; ports and clocks are high."""
+        if net not in self.driver or self.phase(net) is not None:
+            return 1.0
+        return min(self.library_of[self.driver[net][0]].vdd / self.library_of[cell].vdd, 1.0)
 
     def _phase(self, net):
         """None: no clock; 0: rises with the clock port; 1: falls."""
@@ -105,7 +118,7 @@ class ReferenceTimer:
             return
         cell, output = self.driver[net]
         tables, load = self.library_of[cell].tables, sum(self.load(net, edge))
-        for source, target, kind, sense, out_edge, delay, slew in self.arcs(cell):
+        for source, target, kind, sense, out_edge, delay, slew, when in self.arcs(cell):
             if target != output or out_edge != edge or (cell, source) not in self.pins:
                 continue
             if kind == ArcType.RISING_EDGE:
@@ -120,7 +133,14 @@ class ReferenceTimer:
             before = self.pins[cell, source]
             for in_edge in edges:
                 at = self.slew(before, in_edge), load
-                yield before, in_edge, bilinear(tables, delay, *at), bilinear(tables, slew, *at)
+                slower, flatter, ratio = 1.0, 1.0, self.ratio(cell, before)
+                if self.low and ratio < 1 and kind == ArcType.COMBINATIONAL:
+                    name = self.netlist.library.cell_name[int(self.netlist.cell_type[cell])]
+                    key = (name, source, target, *(EDGES[item] for item in (in_edge, edge)), when)
+                    slower = self.low.delay_factor(key, ratio)
+                    flatter = self.low.slew_factor(key, ratio)
+                yield (before, in_edge, slower * bilinear(tables, delay, *at),
+                       flatter * bilinear(tables, slew, *at))  # fmt: skip
 
     def _slew(self, net, edge):
         return max((slew for _, _, _, slew in self.into(net, edge)), default=0.0)
@@ -147,13 +167,18 @@ class ReferenceTimer:
         edge_time = {RISE: 0.0, FALL: fall}
         ends = []
         for cell in range(self.netlist.cells):
-            for clock, data, kind, _, edge, table, _ in self.arcs(cell):
+            for clock, data, kind, _, edge, table, *_ in self.arcs(cell):
                 rising = (ArcType.SETUP_RISING, ArcType.RECOVERY_RISING)
                 falling = (ArcType.SETUP_FALLING, ArcType.RECOVERY_FALLING)
                 if kind not in rising + falling or (cell, data) not in self.pins:
                     continue
                 net, phase = self.pins[cell, data], self.phase(self.pins[cell, clock])
                 margin = bilinear(self.library_of[cell].tables, table, 0.0, self.slew(net, edge))
+                ratio, library = self.ratio(cell, net), self.library_of[cell]
+                if self.low and ratio < 1:
+                    name = library.cell_name[int(self.netlist.cell_type[cell])]
+                    key = (name, data, ArcType(kind).name.lower(), EDGES[edge])
+                    margin += self.low.check_addition(key, library.bias, library.vdd, ratio)
                 ends.append((net, edge, (kind in falling) ^ phase, margin))
         for name, net in self.outputs:
             if name not in self.constraints.false_to:

@@ -26,7 +26,10 @@ def timing(netlist, slews=None, loads=None):
     """What `evaluate` reads of a Timing: {net: (rise, fall)} in [ns] and [fF]."""
     slew = [(slews or {}).get(name, (0.0, 0.0)) for name in netlist.net_name]
     load = [(loads or {}).get(name, (0.0, 0.0)) for name in netlist.net_name]
-    return SimpleNamespace(slew=np.ravel(slew) * 1e-9, load=np.ravel(load) * FEMTO)
+    return SimpleNamespace(
+        slew=np.ravel(slew) * 1e-9, load=np.ravel(load) * FEMTO,
+        driver_level=np.zeros(netlist.nets, dtype=np.int64),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -225,9 +228,9 @@ def test_condition_rejects_an_unknown_pin(folder):
         PowerModel(netlist, trace_clocks(netlist), activity(netlist, {}), [library])
 
 
-def test_evaluate_rejects_a_supply_of_the_wrong_shape(folder):
+def test_evaluate_rejects_libraries_of_the_wrong_shape(folder):
     library = toy_library(folder)
     netlist = make_netlist(library, [("TINV", {"A": "a", "Y": "y"})], ["a"])
     model = PowerModel(netlist, trace_clocks(netlist), activity(netlist, {}), [library])
-    with pytest.raises(ValueError, match=r"^supply must have shape \(1,\), not \(2,\)$"):
+    with pytest.raises(ValueError, match=r"^library must have shape \(1,\), not \(2,\)$"):
         model.evaluate(np.zeros(2, int), timing(netlist))
