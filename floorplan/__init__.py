@@ -11,6 +11,7 @@ Timer, Timing, Wires : timing with a supply per instance.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
 place, place_for_timing, check_mesh : placement, also with critical nets short.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
+interface_cells, assign_bias, cell_slack, BiasPlan, BiasStage : longer gates where time is left.
 VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
 opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
 """
@@ -31,6 +32,13 @@ from voltile.floorplan.placement import (
     placement_from_arrays,
     placement_to_arrays,
 )
+from voltile.floorplan.poly_bias import (
+    BiasPlan,
+    BiasStage,
+    assign_bias,
+    cell_slack,
+    interface_cells,
+)
 from voltile.floorplan.source_files import source_files
 from voltile.floorplan.synth import Sources, synthesize
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
@@ -40,6 +48,8 @@ from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
 from voltile.floorplan.vdd_selection import VddPlan, select_vdd
 
 __all__ = [
+    "BiasPlan",
+    "BiasStage",
     "ClockNetwork",
     "Constraints",
     "Netlist",
@@ -51,8 +61,11 @@ __all__ = [
     "TimingGraph",
     "VddPlan",
     "Wires",
+    "assign_bias",
     "build_timing_graph",
+    "cell_slack",
     "check_mesh",
+    "interface_cells",
     "make_tile_grid",
     "netlist_from_arrays",
     "netlist_to_arrays",

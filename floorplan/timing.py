@@ -140,10 +140,28 @@ class Timing:
 
     def slack(self, period: float) -> Floats:
         """Worst slack through each node at a clock period [s], +inf where no endpoint follows."""
+        result = np.full(self.graph.nodes, np.inf)
+        for arrival, required in zip(self.arrival, self._required(period), strict=True):
+            reached = np.isfinite(arrival)
+            result[reached] = np.minimum(result[reached], (required - arrival)[reached])
+        return result
+
+    def record_slack(self, period: float) -> Floats:
+        """Worst slack through each record at a clock period [s], +inf where no endpoint follows."""
+        graph = self.graph
+        result = np.full(len(graph.source), np.inf)
+        for arrival, required in zip(self.arrival, self._required(period), strict=True):
+            at_driver = (required - self.wire_delay)[graph.target]
+            reached = np.flatnonzero(np.isfinite(arrival[graph.source]))
+            slack = (at_driver - self.delay)[reached] - arrival[graph.source[reached]]
+            result[reached] = np.minimum(result[reached], slack)
+        return result
+
+    def _required(self, period: float) -> list[Floats]:
+        """Latest arrival that each node allows, for each launching edge [s], shape (nodes,)."""
         from voltile.floorplan.propagation import require
 
-        graph = self.graph
-        result = np.full(graph.nodes, np.inf)
+        graph, result = self.graph, []
         for launch, arrival in enumerate(self.arrival):
             required = np.full(graph.nodes, np.inf)
             mine = self.endpoints.launch == launch
@@ -153,8 +171,7 @@ class Timing:
             require(
                 graph.source, graph.first, graph.end_node, self.delay, self.wire_delay, required
             )
-            reached = np.isfinite(arrival)
-            result[reached] = np.minimum(result[reached], (required - arrival)[reached])
+            result.append(required)
         return result
 
 

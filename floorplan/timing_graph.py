@@ -97,6 +97,9 @@ class TimingGraph:
         Nodes in which records end.
     first : ndarray of int, shape (ends + 1,)
         The records into `end_node[i]` are `first[i]` to `first[i + 1]`.
+    level : ndarray of int, shape (nets,)
+        0 without records into a net, else one more than that of its deepest source: no path leads
+        through two nets of a level.
     source_rise, source_fall : ndarray of int
         Nodes where data is launched by the rising and by the falling edge of a clock port: clock
         nets; and, in `source_rise`, input ports.
@@ -111,6 +114,7 @@ class TimingGraph:
     arc: Ints
     end_node: Ints
     first: Ints
+    level: Ints
     source_rise: Ints
     source_fall: Ints
     checks: Checks
@@ -169,6 +173,7 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
         arc,
         end_node=target[start],
         first=np.append(start, len(target)),
+        level=level,
         source_rise=np.concatenate([rising, 2 * ports, 2 * ports + 1]),
         source_fall=rising ^ 1,
         checks=_register_checks(netlist, clocks, constants),
