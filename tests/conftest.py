@@ -2,6 +2,7 @@
 
 import shutil
 
+import measured_cells
 import pytest
 from toy_technology import write_toy_technology
 
@@ -19,6 +20,20 @@ def toy_technology(tmp_path_factory):
         technology = read_technology(str(manifest))
         for vdd in technology.vdds:
             technology.library(vdd)
+    return technology
+
+
+@pytest.fixture(scope="session")
+def made_technology(tmp_path_factory):
+    """Cells by formula at three supplies in three gate lengths, with a mixed-supply table."""
+    folder = tmp_path_factory.mktemp("made_technology")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        manifest = measured_cells.write_technology(folder, (0.6, 0.8, 1.0), measured_cells.BIASES)
+        technology = read_technology(str(manifest))
+        for bias in technology.biases:
+            for vdd in technology.vdds:
+                technology.library(vdd, bias)
     return technology
 
 

@@ -3,8 +3,8 @@
 import measured_cells as made
 import numpy as np
 import pytest
+from made_netlists import netlist_of
 from reference_timer import ReferenceTimer
-from test_low_drivers import netlist_of
 from toy_netlists import make_netlist, random_wires
 
 from voltile.floorplan import (
@@ -17,26 +17,14 @@ from voltile.floorplan import (
     interface_cells,
 )
 from voltile.floorplan.netlist import OPEN
-from voltile.pdk import read_technology
 
 SLOW_DOWN = {"pb0": 0.0, "pb1": 0.06, "pb2": 0.12}
 
 
-@pytest.fixture(scope="module")
-def libraries(tmp_path_factory):
+@pytest.fixture
+def libraries(made_technology):
     """One supply in three gate lengths."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        technology = read_technology(str(made.write_technology(folder, (1.0,), made.BIASES)))
-        return [technology.library(1.0, bias) for bias in technology.biases]
-
-
-class _Libraries:
-    """What `netlist_of` asks of a technology."""
-
-    def __init__(self, libraries):
-        self.library = lambda vdd: libraries[0]
+    return [made_technology.library(1.0, bias) for bias in made_technology.biases]
 
 
 def leakage(libraries, netlist, bias):
@@ -46,7 +34,7 @@ def leakage(libraries, netlist, bias):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_interface_cells_are_driven_from_another_tile(libraries, seed):
-    netlist = netlist_of(_Libraries(libraries), seed)
+    netlist = netlist_of(libraries[0], seed)
     tile = np.random.default_rng(seed).integers(0, 4, netlist.cells)
     graph = build_timing_graph(netlist, Constraints())
     found = interface_cells(netlist, graph.clocks.is_clock, tile)
@@ -60,7 +48,7 @@ def test_interface_cells_are_driven_from_another_tile(libraries, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_path_gets_longer_and_only_what_may_change_does(libraries, seed):
-    netlist = netlist_of(_Libraries(libraries), seed, gates=80)
+    netlist = netlist_of(libraries[0], seed, gates=80)
     wires = random_wires(netlist, seed)
     graph = build_timing_graph(netlist, Constraints())
     may_change = np.random.default_rng(seed).random(netlist.cells) < 0.7
@@ -85,7 +73,7 @@ def test_no_path_gets_longer_and_only_what_may_change_does(libraries, seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_it_saves_about_as_much_as_one_cell_at_a_time(libraries, seed):
-    netlist = netlist_of(_Libraries(libraries), seed, gates=60)
+    netlist = netlist_of(libraries[0], seed, gates=60)
     wires = random_wires(netlist, seed)
     timer = Timer(build_timing_graph(netlist, Constraints()), libraries)
     every = np.ones(netlist.cells, dtype=bool)

@@ -8,24 +8,12 @@ from test_power import activity
 from voltile.core import TechnologyError
 from voltile.floorplan import Constraints, Timer, Wires, build_timing_graph
 from voltile.floorplan.netlist import Netlist
-from voltile.pdk import read_technology
+from voltile.pdk import LibrarySet
 from voltile.power.power import PowerModel
 
 CORNER = "ff_100C"
 CELLS = {cell.name: cell for cell in made.CELLS}
 CLOCK_GATES = [cell.name for cell in made.CELLS if cell.storage and cell.storage.output]
-
-
-@pytest.fixture(scope="module")
-def technology(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        technology = read_technology(str(made.write_technology(folder)))
-        for bias in technology.biases:
-            for vdd in technology.vdds:
-                technology.library(vdd, bias)
-    return technology
 
 
 def one_of_each(library):
@@ -91,17 +79,18 @@ def by_hand(netlist, high, libraries, chosen, cell):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_leakage_is_the_sum_over_patterns(technology, seed):
+def test_leakage_is_the_sum_over_patterns(made_technology, seed):
     rng = np.random.default_rng(seed)
-    libraries = [technology.library(vdd, bias) for vdd in (0.8, 1.0) for bias in technology.biases]
+    libraries = LibrarySet.of(made_technology, (0.8, 1.0), made_technology.biases).libraries
     netlist = one_of_each(libraries[0])
     graph = build_timing_graph(netlist, Constraints())
     high = rng.random(netlist.nets)
     given = activity(netlist, {}, dict(zip(netlist.net_name, high, strict=True)))
     chosen = rng.integers(0, len(libraries), netlist.cells)
-    timer = Timer(graph, libraries, technology.mixed_supply)
+    timer = Timer(graph, libraries, made_technology.mixed_supply)
     seen = timer.analyze(chosen, Wires.none(netlist))
-    model = PowerModel(netlist, graph.clocks, given, libraries, technology.mixed_supply, CORNER)
+    mixed_supply = made_technology.mixed_supply
+    model = PowerModel(netlist, graph.clocks, given, libraries, mixed_supply, CORNER)
     ours = model.evaluate(chosen, seen).leakage
     theirs = [by_hand(netlist, high, libraries, chosen, cell) for cell in range(netlist.cells)]
     np.testing.assert_allclose(ours, theirs, rtol=5e-4)
@@ -109,13 +98,14 @@ def test_leakage_is_the_sum_over_patterns(technology, seed):
     assert ours.sum() > 1.05 * unaware.sum()
 
 
-def test_at_one_supply_drivers_add_nothing(technology):
-    libraries = [technology.library(vdd) for vdd in (0.8, 1.0)]
+def test_at_one_supply_drivers_add_nothing(made_technology):
+    libraries = [made_technology.library(vdd) for vdd in (0.8, 1.0)]
     netlist = one_of_each(libraries[0])
     graph = build_timing_graph(netlist, Constraints())
     given = activity(netlist, {}, {"a": 0.3, "b": 0.9})
-    timer = Timer(graph, libraries, technology.mixed_supply)
-    models = (PowerModel(netlist, graph.clocks, given, libraries, technology.mixed_supply, CORNER),
+    timer = Timer(graph, libraries, made_technology.mixed_supply)
+    mixed_supply = made_technology.mixed_supply
+    models = (PowerModel(netlist, graph.clocks, given, libraries, mixed_supply, CORNER),
               PowerModel(netlist, graph.clocks, given, libraries))  # fmt: skip
     for level in (0, 1):
         every = np.full(netlist.cells, level)
@@ -126,10 +116,10 @@ def test_at_one_supply_drivers_add_nothing(technology):
         np.testing.assert_allclose(ours[~np.array(gates)], plain[~np.array(gates)], rtol=5e-4)
 
 
-def test_more_than_two_supplies_are_refused(technology):
-    libraries = [technology.library(vdd) for vdd in (0.8, 0.9, 1.0)]
+def test_more_than_two_supplies_are_refused(made_technology):
+    libraries = [made_technology.library(vdd) for vdd in (0.8, 0.9, 1.0)]
     netlist = one_of_each(libraries[0])
     graph = build_timing_graph(netlist, Constraints())
     with pytest.raises(TechnologyError, match="is of two supplies, not 3$"):
         PowerModel(netlist, graph.clocks, activity(netlist, {}), libraries,
-                   technology.mixed_supply, CORNER)  # fmt: skip
+                   made_technology.mixed_supply, CORNER)  # fmt: skip

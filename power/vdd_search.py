@@ -1,0 +1,161 @@
+"""Which tiles run at VddH, for the least power: a local search on top of Algorithm 5.
+
+Algorithm 5 raises tiles until the clock period is met, by how much delay of the critical path they
+hold; it knows nothing of power, and never lowers a tile again. The search starts from its result
+and from what was found for higher frequencies, lowers tiles as long as the period is met and power
+falls, and tries whether raising another tile lets it lower more. It is never worse than its start.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.floorplan import Placement, Timer, Timing, Wires
+from voltile.power.power import PowerModel, PowerReport
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+# A frequency this much beyond reach is the same frequency, rounded; as `VddPlan.raised` has it.
+_ROUNDING = 1e-12
+# About how many assignments a step of the search times at most.
+_TRIES = 512
+# Least part of the power that makes an exchange worth its time.
+_GAIN = 1e-4
+
+
+class TileStates:
+    """Assignments of tiles to VddL and VddH, timed and measured, each once.
+
+    Parameters
+    ----------
+    timer, model
+        Bound to the same libraries.
+    library : ndarray of int, shape (2, cells)
+        Which of the libraries each instance is of at VddL, and at VddH.
+    """
+
+    def __init__(
+        self, timer: Timer, model: PowerModel, placement: Placement, wires: Wires, library: Ints
+    ) -> None:
+        self._timer, self._model, self._wires = timer, model, wires
+        self._tile, self._library = placement.tile, library
+        self.tiles = placement.grid.tiles
+        self._cells = np.arange(len(placement.tile))
+        self._area = timer.graph.netlist.cell_area
+        self._period: dict[bytes, float] = {}
+        self._power: dict[bytes, tuple[float, float]] = {}
+        # Power, if asked for, is so right after timing.
+        self._last: tuple[bytes, Timing] | None = None
+
+    def library_of(self, is_high: Bools) -> Ints:
+        """Library of each instance, shape (cells,)."""
+        return np.asarray(self._library[is_high.astype(np.int64)[self._tile], self._cells])
+
+    def period(self, is_high: Bools) -> float:
+        """Shortest clock period [s]."""
+        key = is_high.tobytes()
+        if key not in self._period:
+            self._period[key] = self._analyze(is_high).min_period
+        return self._period[key]
+
+    def energy_and_leakage(self, is_high: Bools) -> tuple[float, float]:
+        """Dynamic energy per clock cycle [J], and leakage [W]."""
+        key = is_high.tobytes()
+        if key not in self._power:
+            report = self._report(is_high)
+            dynamic = report.switching_energy.sum() + report.internal_energy.sum()
+            self._power[key] = float(dynamic), float(report.leakage.sum())
+        return self._power[key]
+
+    def _analyze(self, is_high: Bools) -> Timing:
+        key = is_high.tobytes()
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._timer.analyze(self.library_of(is_high), self._wires)
+        return self._last[1]
+
+    def _report(self, is_high: Bools) -> PowerReport:
+        return self._model.evaluate(self.library_of(is_high), self._analyze(is_high))
+
+    def power(self, is_high: Bools, frequency: float) -> float:
+        """Power at a clock frequency [Hz] in watts."""
+        energy, leakage = self.energy_and_leakage(is_high)
+        return frequency * energy + leakage
+
+    def meets(self, is_high: Bools, frequency: float) -> bool:
+        """Whether the shortest period is within that of a frequency [Hz]."""
+        return self.period(is_high) <= 1 / frequency * (1 + _ROUNDING)
+
+    def area_at_low(self, is_high: Bools) -> float:
+        """Share of the cell area at VddL."""
+        return float(self._area[~is_high[self._tile]].sum() / self._area.sum())
+
+    def tile_costs(self, frequency: float) -> Floats:
+        """What each tile takes more at VddH than at VddL [W], roughly, shape (tiles,).
+
+        From the power of its cells with all tiles at VddL and with all at VddH.
+        """
+        energy, leakage = self._tile_costs
+        return frequency * energy + leakage
+
+    @cached_property
+    def _tile_costs(self) -> tuple[Floats, Floats]:
+        low, high = (self._report(np.full(self.tiles, level)) for level in (False, True))
+        energy = (high.switching_energy + high.internal_energy
+                  - low.switching_energy - low.internal_energy)  # fmt: skip
+        by_tile = [
+            np.bincount(self._tile, each, minlength=self.tiles).astype(np.float64)
+            for each in (energy, high.leakage - low.leakage)
+        ]
+        return by_tile[0], by_tile[1]
+
+
+def search_vdd(states: TileStates, starts: Iterable[Bools], frequency: float) -> Bools:
+    """Return the assignment of least power that the search finds, shape (tiles,).
+
+    Parameters
+    ----------
+    starts : iterable of ndarray of bool, shape (tiles,)
+        Assignments that meet the frequency; True: VddH.
+    """
+    costs = states.tile_costs(frequency)
+    lowered = (_lowered(states, start, costs, frequency) for start in starts)
+    best = min(lowered, key=lambda found: states.power(found, frequency))
+    while (found := _exchanged(states, best, costs, frequency)) is not best:
+        best = found
+    return best
+
+
+def _lowered(states: TileStates, start: Bools, costs: Floats, frequency: float) -> Bools:
+    """Lower tiles one by one, the costliest first, where power falls and the period is met."""
+    best = start
+    high = np.flatnonzero(start)
+    for tile in high[np.argsort(-costs[high], kind="stable")].tolist():
+        other = _flipped(best, tile)
+        if states.meets(other, frequency) and (
+            states.power(other, frequency) < states.power(best, frequency)
+        ):
+            best = other
+    return best
+
+
+def _exchanged(states: TileStates, start: Bools, costs: Floats, frequency: float) -> Bools:
+    """Raise a tile, the cheapest first, and lower what can then be: the first that saves power."""
+    low = np.flatnonzero(~start)
+    tries = max(1, _TRIES // max(1, int(start.sum())))
+    for tile in low[np.argsort(costs[low], kind="stable")][:tries].tolist():
+        raised = _flipped(start, tile)
+        if states.meets(raised, frequency):
+            found = _lowered(states, raised, costs, frequency)
+            if states.power(found, frequency) < states.power(start, frequency) * (1 - _GAIN):
+                return found
+    return start
+
+
+def _flipped(is_high: Bools, tile: int) -> Bools:
+    result = is_high.copy()
+    result[tile] ^= True
+    return result
