@@ -89,14 +89,18 @@ def run_command(
         typer.Argument(help="Verilog or SystemVerilog files; none: the built-in grid of MACs."),
     ] = None,
     top: Annotated[str, typer.Option(help="Top module.")] = "",
-    tech: Annotated[str, typer.Option(help="Built-in technology, or a manifest.")] = "sky130hd",
+    tech: Annotated[
+        str, typer.Option(help="freepdk45, sky130-spice, sky130hd (needs the PDK), or a manifest.")
+    ] = "freepdk45",
     tiles: Annotated[
         list[int] | None, typer.Option(help="N of the N x N meshes. [those of 3 5 7 that fit]")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. [runs/TOP, or the first file's name]")
     ] = None,
-    period: Annotated[float, typer.Option(help="Clock period for synthesis [ns].")] = 5.0,
+    period: Annotated[
+        float | None, typer.Option(help="Clock period for synthesis [ns]. [the technology's]")
+    ] = None,
     utilisation: Annotated[float, typer.Option(help="Share of the rows that cells fill.")] = 0.7,
     intervals: Annotated[
         list[int] | None,
@@ -158,7 +162,7 @@ def run_command(
         tech=tech,
         sdc=sdc,
         tiles=tuple(dict.fromkeys(tiles or ())),
-        period=period * 1e-9,
+        period=None if period is None else period * 1e-9,
         utilisation=utilisation,
         intervals=tuple(dict.fromkeys(intervals or (2, 4))),
         points=points,

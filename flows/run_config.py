@@ -28,8 +28,8 @@ class RunConfig:
         Built-in technology or manifest file.
     tiles : tuple of int
         N of each N x N mesh; none: those of 3, 5 and 7 that fit the design.
-    period : float
-        Clock period that synthesis aims for [s].
+    period : float, optional
+        Clock period that synthesis aims for [s]; by default that of the technology.
     utilisation : float
         Share of the row area that cells fill.
     intervals : tuple of int
@@ -49,10 +49,10 @@ class RunConfig:
     includes: tuple[Path, ...] = ()
     defines: tuple[str, ...] = ()
     grid: tuple[int, int] = (4, 4)
-    tech: str = "sky130hd"
+    tech: str = "freepdk45"
     sdc: Path | None = None
     tiles: tuple[int, ...] = ()
-    period: float = 5e-9
+    period: float | None = None
     utilisation: float = 0.7
     intervals: tuple[int, ...] = (2, 4)
     points: int = 17
@@ -87,7 +87,7 @@ class RunConfig:
                     yield f"{name} must be {limits}, not {value}"
         if not self.intervals:
             yield "intervals must be given"
-        if not 0 < self.period < inf:
+        if self.period is not None and not 0 < self.period < inf:
             yield f"clock period must be positive and finite, not {self.period * 1e9:g} ns"
         if not 0 < self.utilisation <= 1:
             yield f"utilisation must be above 0 and at most 1, not {self.utilisation:g}"

@@ -87,6 +87,8 @@ class RunResult:
         The uncut layout (1) included.
     min_period : mapping of N to float
         Shortest clock period at the nominal supply [s].
+    period : float
+        Clock period that synthesis aimed for [s].
     curves : tuple of OperatingCurve
     tile_vdd : mapping of (N, interval count) to ndarray, shape (frequencies, tiles)
     """
@@ -97,6 +99,7 @@ class RunResult:
     activity: Activity
     frequency: Floats
     placements: dict[int, Placement]
+    period: float
     min_period: dict[int, float]
     curves: tuple[OperatingCurve, ...]
     tile_vdd: dict[tuple[int, int], Floats]
@@ -133,7 +136,7 @@ class RunResult:
         everywhere = np.zeros(self.netlist.cells, dtype=np.int64)
         wires = self.placements[1].wires(self.technology)
         return (
-            Timer(self.graph, [library]).analyze(everywhere, wires).worst_slack(self.config.period)
+            Timer(self.graph, [library]).analyze(everywhere, wires).worst_slack(self.period)
         )
 
     @property
@@ -142,7 +145,7 @@ class RunResult:
         if self.worst_slack >= 0:
             return []
         missed = (
-            f"the clock period of {self.config.period * 1e9:.2f} ns is missed by "
+            f"the clock period of {self.period * 1e9:.2f} ns is missed by "
             f"{-self.worst_slack * 1e9:.2f} ns at {self.technology.nominal_vdd:.2f} V in the uncut "
             f"layout; the curves are of the frequencies that the layouts reach"
         )
@@ -159,7 +162,7 @@ class RunResult:
             "corner_leakage": technology.leakage_corner,
             "cells": self.netlist.cells,
             "area_um2": float(self.netlist.cell_area.sum()) * 1e12,
-            "period_s": self.config.period,
+            "period_s": self.period,
             "wns_s": self.worst_slack,
             "tiles": list(self.config.tiles),
             "activity": self.activity.source,
@@ -196,20 +199,21 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
         One of its children, for whatever in the inputs cannot be used.
     """
     technology = read_technology(config.tech)
-    _check_supplies(technology)
+    _check_supplies(technology, config.intervals)
     sources, source_key, inputs = _sources(config)
     recording = _recording(config)
     beside = [path for path in (config.sdc, recording) if path]
     _check_apart(out, [*map(Path, inputs), *technology.files.values(), *beside])
     inputs |= {name: file_hash(path) for name, path in technology.files.items()}
-    key = stage_key(source=source_key, tech=sorted(inputs.items()), period=config.period)
+    period = technology.synthesis_period if config.period is None else config.period
+    key = stage_key(source=source_key, tech=sorted(inputs.items()), period=period)
     inputs |= {str(path): file_hash(path) for path in beside}
     stages = Stages(out, StageMeter(), say)
     for name in OUTPUTS:  # those of an earlier run must not pass for this one's
         (out / name).unlink(missing_ok=True)
     command = asdict(config)
     _read_libraries(technology, stages)
-    technology, netlist = _netlist(config, stages, technology, sources, key)
+    technology, netlist = _netlist(period, stages, technology, sources, key)
     say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} µm²")
     graph = build_timing_graph(netlist, _constraints(config, netlist, technology))
     config = replace(config, tiles=_meshes(config, netlist, technology, say))
@@ -249,17 +253,26 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
         stages=stages.meter.costs,
     )
     return RunResult(
-        config, technology, graph, activity, frequency, placements, min_period, curves, tile_vdd,
-        stages.meter, record,
+        config, technology, graph, activity, frequency, placements, period, min_period, curves,
+        tile_vdd, stages.meter, record,
     )  # fmt: skip
 
 
-def _check_supplies(technology: Technology) -> None:
+def _check_supplies(technology: Technology, intervals: Sequence[int]) -> None:
     if len(technology.vdds) < 2:
         raise TechnologyError(
             f"technology {technology.name} has one supply, {technology.vdds[0]:.2f} V: to compare "
             f"supplies takes libraries of two or more"
         )
+    least = technology.mixed_supply.ratios[0] if technology.mixed_supply else 0.0
+    for count in intervals:
+        low, high = _levels(technology, count)[:2]
+        if low / high < least - 1e-6:
+            raise TechnologyError(
+                f"{count} intervals are too few: VddL {low:.2f} V is {low / high:.2f} of VddH "
+                f"{high:.2f} V, and technology {technology.name} knows cells with drivers at "
+                f"{least:g} of their supply and more; use narrower intervals"
+            )
 
 
 def _read_libraries(technology: Technology, stages: Stages) -> None:
@@ -291,14 +304,14 @@ def _meshes(
 
 
 def _netlist(
-    config: RunConfig, stages: Stages, technology: Technology, sources: Sources, key: str
+    period: float, stages: Stages, technology: Technology, sources: Sources, key: str
 ) -> tuple[Technology, Netlist]:
     """The mapped netlist, and the technology cut down to its cells."""
     arrays = stages.run(
         "synthesis",
         key,
         lambda: netlist_to_arrays(
-            synthesize(sources, technology, config.period, stages.folder / "synthesis")
+            synthesize(sources, technology, period, stages.folder / "synthesis")
         ),
     )
     used = json.loads(arrays["names"].tobytes())["types"]

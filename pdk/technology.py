@@ -25,8 +25,8 @@ _TECHNOLOGIES = Path(__file__).parent / "technologies"
 _ONE_BIAS = "pb0"
 # Keys of a manifest: of itself, and of its tables. Those of the others are names of biases.
 _KEYS = {
-    "": ("name", "description", "pdk", "nominal_vdd_v", "biases", "library", "corner", "layout",
-         "wire", "cells", "mixed_supply", "slow_down", "rename"),
+    "": ("name", "description", "pdk", "nominal_vdd_v", "synthesis_period_ns", "biases", "library",
+         "corner", "layout", "wire", "cells", "mixed_supply", "slow_down", "rename"),
     "library": ("vdd_v", "bias", "file"),
     "corner": ("timing", "leakage"),
     "layout": ("lef", "tech_lef", "site", "tile_gap_sites"),
@@ -34,6 +34,8 @@ _KEYS = {
     "cells": ("buffer", "buffer_input", "buffer_output", "tie_high", "tie_low", "dont_use"),
     "mixed_supply": ("file",),
 }  # fmt: skip
+# Clock period that synthesis aims for where a manifest names none [ns].
+_PERIOD = 5.0
 # Supplies closer than this are the same supply [V].
 _SAME_VDD = 1e-6
 
@@ -57,6 +59,8 @@ class Technology:
     mixed_supply_file : Path, optional
         Table for cells whose drivers sit at a lower supply; the leakage of the libraries is then
         replaced by that of the table's `leakage_corner`.
+    synthesis_period : float
+        Clock period that synthesis aims for unless told otherwise [s].
     slow_down : mapping of bias to float
         Mean delay over that of the first bias, less 1 (dissertation Fig. 4.7); empty: not known.
     renamed : mapping of bias to (str, str)
@@ -85,6 +89,7 @@ class Technology:
     dont_use: tuple[str, ...]
     files: Mapping[str, Path] = field(default_factory=dict)
     mixed_supply_file: Path | None = None
+    synthesis_period: float = _PERIOD * 1e-9
     slow_down: Mapping[str, float] = field(default_factory=dict)
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     cells: frozenset[str] | None = None
@@ -321,6 +326,9 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
     if not isinstance(gap, int) or gap < 0:
         raise ValueError(f"tile_gap_sites must be a whole number, 0 or more, not {gap}")
     corner = manifest["corner"]
+    period = float(manifest.get("synthesis_period_ns", _PERIOD))
+    if not 0 < period < inf:
+        raise ValueError(f"synthesis_period_ns must be positive, not {period:g}")
     _check_keys(manifest)
     return Technology(
         name=manifest["name"],
@@ -346,6 +354,7 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         dont_use=_texts("dont_use", cells.get("dont_use", [])),
         files=files,
         mixed_supply_file=existing(mixed_supply["file"]) if mixed_supply else None,
+        synthesis_period=period * 1e-9,
         slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
         renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
     )

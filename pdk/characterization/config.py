@@ -63,6 +63,8 @@ class Config:
         Where the transistor models and netlists come from; stands in every file that is made.
     tile_gap : int
         In sites.
+    synthesis_period : float
+        Clock period that synthesis aims for unless told otherwise [s].
     wire_resistance, wire_capacitance : float
         [ohm/m], [F/m].
     anchors : mapping of float to Path
@@ -87,6 +89,7 @@ class Config:
     only: tuple[str, ...]
     site: str
     tile_gap: int
+    synthesis_period: float
     wire_resistance: float
     wire_capacitance: float
     roles: Roles
@@ -213,6 +216,7 @@ def _config(top: Section, path: Path) -> Config:
         only=(),
         site=site_name,
         tile_gap=tile_gap,
+        synthesis_period=top.number("synthesis_period_ns", 1e-3, 1e6, 1e-9),
         wire_resistance=resistance,
         wire_capacitance=capacitance,
         roles=_roles(top),

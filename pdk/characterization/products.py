@@ -170,6 +170,7 @@ def _manifest(
         f"name = {_text(config.name)}",
         f"description = {_text(' '.join((config.description, *([f'({note})'] if note else []))))}",
         f"nominal_vdd_v = {config.nominal_vdd:g}",
+        f"synthesis_period_ns = {config.synthesis_period * 1e9:g}",
         f"biases = {_text(list(config.lengths))}",
         "",
         "[corner]",
