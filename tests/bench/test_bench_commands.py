@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-COMMANDS = ("main_job", "timing_update", "vdd_selection", "wire_load")
+COMMANDS = ("main_job", "technology_timing", "timing_update", "vdd_selection", "wire_load")
 
 
 def call(name, *arguments):

@@ -1,0 +1,72 @@
+"""The same netlists timed with `sky130-spice` and with the foundry's library, at ss_100C.
+
+    python bench/technology_timing.py [DESIGN ...]
+
+Maps each design with the foundry's cells that both know, and prints the shortest period and the
+worst slack at 10 ns with either library at 1.40 and 1.60 V. Those of `sky130-spice` lie between its
+supplies and are interpolated.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from designs import DESIGNS
+from foundry import foundry_technology, min_period
+from prepared import faults_through, parser_of
+
+from voltile.floorplan import Sources, synthesize
+from voltile.floorplan.netlist import netlist_from_arrays, netlist_to_arrays
+from voltile.hdl import Grid, ScalableMac, to_rtlil
+from voltile.pdk import read_technology
+
+BUILT_IN = {"mac": lambda: ScalableMac(8, 32), "grid-4x4": lambda: Grid(4, 4)}
+NAMES = (*BUILT_IN, *DESIGNS)
+PERIOD = 10e-9
+
+
+def main(names: list[str]) -> None:
+    """Print the table."""
+    ours = read_technology("sky130-spice")
+    known = ours.library(ours.nominal_vdd).cell_index
+    heads = ("design", "cells", "Vdd [V]", "foundry [ns]", "ours [ns]", "ratio",
+             "slack at 10 ns, foundry [ns]", "ours [ns]")  # fmt: skip
+    print(f"| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        theirs = foundry_technology(folder)
+        others = [cell for cell in theirs.library(1.60).cell_name if cell not in known]
+        for design in names:
+            sources = sources_of(design)
+            netlist = synthesize(
+                sources, replace(theirs, dont_use=(*theirs.dont_use, *others)), PERIOD, folder
+            )
+            for vdd in theirs.vdds:
+                periods = []
+                for technology in (theirs, ours):
+                    library = technology.library(vdd)
+                    same = netlist_from_arrays(netlist_to_arrays(netlist), library)
+                    periods.append(min_period(same, technology, library))
+                slacks = [f"{(PERIOD - period) * 1e9:.2f}" for period in periods]
+                print(f"| {design} | {netlist.cells} | {vdd:.2f} | {periods[0] * 1e9:.3f} | "
+                      f"{periods[1] * 1e9:.3f} | {periods[1] / periods[0]:.3f} | {slacks[0]} | "
+                      f"{slacks[1]} |", flush=True)  # fmt: skip
+
+
+def sources_of(design: str) -> Sources:
+    """What to map."""
+    if design in BUILT_IN:
+        return Sources(rtlil=to_rtlil(BUILT_IN[design](), "top"))
+    core = DESIGNS[design]()
+    return replace(core, defines=("SYNTHESIS", *core.defines))
+
+
+if __name__ == "__main__":
+    parser = parser_of(__doc__)
+    parser.add_argument("designs", nargs="*", metavar="DESIGN", help=", ".join(NAMES))
+    given = parser.parse_args().designs or list(NAMES)
+    for name in given:
+        if name not in NAMES:
+            parser.error(f"no design '{name}': choose from {', '.join(NAMES)}")
+    with faults_through(parser):
+        main(given)
