@@ -11,7 +11,8 @@ Timer, Timing, Wires : timing with a supply per instance.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
 place, place_for_timing, check_mesh : placement, also with critical nets short.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
-interface_cells, assign_bias, cell_slack, BiasPlan, BiasStage : longer gates where time is left.
+interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates where time is left.
+use_slack, cell_slack : slower versions of cells within a clock period.
 VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
 opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
 """
@@ -32,13 +33,8 @@ from voltile.floorplan.placement import (
     placement_from_arrays,
     placement_to_arrays,
 )
-from voltile.floorplan.poly_bias import (
-    BiasPlan,
-    BiasStage,
-    assign_bias,
-    cell_slack,
-    interface_cells,
-)
+from voltile.floorplan.poly_bias import BiasPlan, BiasStage, assign_bias, interface_cells
+from voltile.floorplan.slack_use import cell_slack, use_slack
 from voltile.floorplan.source_files import source_files
 from voltile.floorplan.synth import Sources, synthesize
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
@@ -78,6 +74,7 @@ __all__ = [
     "select_vdd",
     "source_files",
     "synthesize",
+    "use_slack",
     "trace_clocks",
     "write_verilog",
 ]
