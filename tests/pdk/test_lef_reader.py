@@ -4,7 +4,7 @@ import pytest
 from toy_technology import CELLS, SITE, TECH_LEF, lef_text
 
 from voltile.core import LibertyError
-from voltile.pdk import Lef, Macro, read_lef
+from voltile.pdk import Layer, Lef, Macro, read_lef
 
 TEXT = """VERSION 5.8 ;  # a comment with MACRO X
 SITE small
@@ -41,6 +41,78 @@ def test_sizes_and_the_middle_of_first_shapes_are_in_metres(tmp_path):
     inv = lef.macros["inv"]
     assert (inv.width, inv.height) == pytest.approx((1.38e-6, 2.72e-6))
     assert inv.pin_offset == {"A": pytest.approx((0.20e-6, 1.25e-6))}
+
+
+LAYERS = """LAYER poly
+  TYPE MASTERSLICE ;
+END poly
+LAYER m1
+  TYPE ROUTING ;
+  DIRECTION HORIZONTAL ;
+  WIDTH 0.14 ;  # Met1 1
+  SPACING 0.15 ;
+  RESISTANCE RPERSQ 0.125 ;
+  DCCURRENTDENSITY AVERAGE 2.8 ; # mA/um
+END m1
+LAYER via
+  TYPE CUT ;
+  WIDTH 0.2 ;
+END via
+LAYER m2
+  TYPE ROUTING ;
+  DIRECTION VERTICAL ;
+  SPACINGTABLE
+     PARALLELRUNLENGTH 0 2.7
+     WIDTH 0 0.3 0.35
+     WIDTH 3 0.4 0.9 ;
+  WIDTH 0.3 ;
+END m2
+MACRO cell
+  SIZE 1 BY 2 ;
+  PIN VDD
+    USE POWER ;
+    PORT
+      LAYER poly ;
+        RECT 0 0 1 1 ;
+      LAYER m1 ;
+        RECT 0 0 1 1 ;
+    END
+  END VDD
+  PIN VSS
+    USE GROUND ;
+    PORT
+      LAYER m2 ;
+        RECT 0 0 1 1 ;
+    END
+  END VSS
+  OBS
+    LAYER m2 ;
+      RECT 0 0 1 1 ;
+  END
+END cell
+END LIBRARY
+"""
+
+
+def test_routing_layers_and_the_one_of_the_rails(tmp_path):
+    lef = read(tmp_path, LAYERS)
+    assert list(lef.layers) == ["m1", "m2"]
+    assert vars(lef.layers["m1"]) == pytest.approx(
+        vars(Layer("HORIZONTAL", 0.14e-6, 0.15e-6, 0.125, 2800.0))
+    )
+    assert vars(lef.layers["m2"]) == pytest.approx(vars(Layer("VERTICAL", 0.3e-6, 0.9e-6)))
+    assert lef.macros["cell"].rail_layer == "m1"
+
+
+def test_layers_of_a_foundry(sky130hd):
+    """Figures of the periphery rules and of the stack: top metal 1.2 um thick."""
+    top = sky130hd.lef.layers["met5"]
+    assert (top.direction, top.width, top.spacing) == (
+        "HORIZONTAL", pytest.approx(1.6e-6), pytest.approx(1.6e-6)
+    )  # fmt: skip
+    assert (top.sheet_resistance, top.current_density) == (0.0285, pytest.approx(10170))
+    assert list(sky130hd.lef.layers) == ["li1", "met1", "met2", "met3", "met4", "met5"]
+    assert sky130hd.lef.macros[sky130hd.buffer_cell].rail_layer == "met1"
 
 
 def test_several_files_join(tmp_path):
