@@ -5,6 +5,7 @@ Public names
 Technology, read_technology, find_pdk, builtin_technologies : a process, from its TOML manifest.
 CellLibrary, Direction, ArcType, Sense, Sequential, SequentialKind : one supply's cells as arrays.
 interpolate_library : the library between two characterised supplies.
+Header : p-type header of a Vdd-MUX: resistance, gate and leakage per width.
 MixedSupply : what a driver at a lower supply does to leakage, delay and setup.
 LibrarySet : the libraries of a few supplies in every bias.
 Tables : many NLDM tables as one block.
@@ -13,7 +14,8 @@ parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressio
 """
 
 from voltile.pdk.cells import read_cell_library
-from voltile.pdk.lef import Lef, Macro, read_lef
+from voltile.pdk.header import Header
+from voltile.pdk.lef import Layer, Lef, Macro, read_lef
 from voltile.pdk.liberty import read_liberty
 from voltile.pdk.library import (
     ArcType,
@@ -40,6 +42,8 @@ __all__ = [
     "CellLibrary",
     "Direction",
     "Expression",
+    "Header",
+    "Layer",
     "Lef",
     "LibrarySet",
     "Macro",

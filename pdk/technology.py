@@ -16,6 +16,7 @@ from typing import Any
 
 from voltile.core import TechnologyError, file_hash
 from voltile.pdk.cells import read_cell_library
+from voltile.pdk.header import Header, read_header
 from voltile.pdk.lef import Lef, read_lef
 from voltile.pdk.library import CellLibrary, interpolate_library, select_cells
 from voltile.pdk.library_cache import cached_library, plain_liberty
@@ -26,13 +27,14 @@ _ONE_BIAS = "pb0"
 # Keys of a manifest: of itself, and of its tables. Those of the others are names of biases.
 _KEYS = {
     "": ("name", "description", "pdk", "nominal_vdd_v", "synthesis_period_ns", "biases", "library",
-         "corner", "layout", "wire", "cells", "mixed_supply", "slow_down", "rename"),
+         "corner", "layout", "wire", "cells", "mixed_supply", "header", "slow_down", "rename"),
     "library": ("vdd_v", "bias", "file"),
     "corner": ("timing", "leakage"),
     "layout": ("lef", "tech_lef", "site", "tile_gap_sites"),
     "wire": ("resistance_ohm_per_um", "capacitance_ff_per_um"),
     "cells": ("buffer", "buffer_input", "buffer_output", "tie_high", "tie_low", "dont_use"),
     "mixed_supply": ("file",),
+    "header": ("file", "finger_um", "gate_pitch_um", "well_gap_sites", "flip_flop"),
 }  # fmt: skip
 # Clock period that synthesis aims for where a manifest names none [ns].
 _PERIOD = 5.0
@@ -63,6 +65,8 @@ class Technology:
         Clock period that synthesis aims for unless told otherwise [s].
     slow_down : mapping of bias to float
         Mean delay over that of the first bias, less 1 (dissertation Fig. 4.7); empty: not known.
+    header : Header, optional
+        P-type headers of a Vdd-MUX.
     renamed : mapping of bias to (str, str)
         What to replace in its cell names, and by what, to get those of the first bias.
     cells : frozenset of str, optional
@@ -90,6 +94,7 @@ class Technology:
     files: Mapping[str, Path] = field(default_factory=dict)
     mixed_supply_file: Path | None = None
     synthesis_period: float = _PERIOD * 1e-9
+    header: Header | None = None
     slow_down: Mapping[str, float] = field(default_factory=dict)
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     cells: frozenset[str] | None = None
@@ -126,6 +131,10 @@ class Technology:
             sentences.append(
                 f"technology {self.name} has no mixed-supply table: drivers count as being at the "
                 f"supply of the cell that they drive"
+            )
+        if self.header is None:
+            sentences.append(
+                f"technology {self.name} has no headers measured: there is no Vdd-MUX to size"
             )
         return tuple(sentences)
 
@@ -272,7 +281,8 @@ def builtin_technologies() -> tuple[str, ...]:
 def read_technology(name_or_path: str) -> Technology:
     """Return the technology of a built-in name or of a manifest file.
 
-    Paths in a manifest are relative to the PDK root when it names a `pdk`, else to the manifest.
+    Paths in a manifest are relative to the PDK root when it names a `pdk`, else to the manifest;
+    that of headers always to the manifest.
 
     Raises
     ------
@@ -302,11 +312,11 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
     base = find_pdk(manifest["pdk"]) if "pdk" in manifest else path.parent
     files = {path.name: path}
 
-    def existing(name: str) -> Path:
-        if not (base / name).is_file():
-            raise TechnologyError(f"technology {manifest['name']}: file {base / name} is missing")
-        files[name] = base / name
-        return base / name
+    def existing(name: str, folder: Path = base) -> Path:
+        if not (folder / name).is_file():
+            raise TechnologyError(f"technology {manifest['name']}: file {folder / name} is missing")
+        files[name] = folder / name
+        return folder / name
 
     layout, wire, cells = manifest["layout"], manifest["wire"], manifest["cells"]
     biases = tuple(manifest.get("biases", (_ONE_BIAS,)))
@@ -317,14 +327,12 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
     if layout["site"] not in lef.sites:
         raise ValueError(f"no LEF file defines site '{layout['site']}'")
     site = lef.sites[layout["site"]]
-    mixed_supply = manifest.get("mixed_supply")
+    mixed_supply, header = manifest.get("mixed_supply"), manifest.get("header")
     for key in ("slow_down", "rename"):
         for bias in manifest.get(key, {}):
             if bias not in biases:
                 raise ValueError(f"{key} names bias '{bias}', which is none of the biases")
-    gap = layout["tile_gap_sites"]
-    if not isinstance(gap, int) or gap < 0:
-        raise ValueError(f"tile_gap_sites must be a whole number, 0 or more, not {gap}")
+    gap = _whole(layout, "tile_gap_sites")
     corner = manifest["corner"]
     period = float(manifest.get("synthesis_period_ns", _PERIOD))
     if not 0 < period < inf:
@@ -355,6 +363,8 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         files=files,
         mixed_supply_file=existing(mixed_supply["file"]) if mixed_supply else None,
         synthesis_period=period * 1e-9,
+        # Measured here and not by the foundry: beside the manifest.
+        header=_header(header, existing(header["file"], path.parent), site[0]) if header else None,
         slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
         renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
     )
@@ -370,6 +380,25 @@ def _check_keys(manifest: Mapping[str, Any]) -> None:
                     raise ValueError(f"unknown key '{key}'{where}: known are {', '.join(known)}")
 
 
+def _header(table: Mapping[str, Any], path: Path, site_width: float) -> Header:
+    return read_header(
+        path,
+        finger_width=_positive(table, "finger_um") * 1e-6,
+        gate_pitch=_positive(table, "gate_pitch_um") * 1e-6
+        if "gate_pitch_um" in table
+        else site_width,
+        well_gap=_whole(table, "well_gap_sites"),
+        flip_flop=str(table["flip_flop"]),
+    )
+
+
+def _whole(table: Mapping[str, Any], key: str) -> int:
+    value = table[key]
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{key} must be a whole number, 0 or more, not {value}")
+    return value
+
+
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError(f"{key} must be a list of texts, not {value!r}")
@@ -380,6 +409,13 @@ def _not_negative(table: Mapping[str, Any], key: str) -> float:
     value = float(table[key])
     if not 0 <= value < inf:
         raise ValueError(f"{key} must be 0 or more, not {value:g}")
+    return value
+
+
+def _positive(table: Mapping[str, Any], key: str) -> float:
+    value = float(table[key])
+    if not 0 < value < inf:
+        raise ValueError(f"{key} must be positive, not {value:g}")
     return value
 
 

@@ -4,7 +4,7 @@ Paths are below the PDK root when the file names a `pdk`, else below the file's 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from voltile.pdk.characterization.checked_toml import Section, read_checked_toml
 from voltile.pdk.characterization.layout import Layout
 from voltile.pdk.characterization.models import DeviceModel
 from voltile.pdk.characterization.plan import Settings
+from voltile.pdk.lef import Layer
 from voltile.pdk.technology import find_pdk
 
 _CONFIGS = Path(__file__).parent / "configs"
@@ -41,6 +42,25 @@ class Roles:
     tie_high: tuple[str, ...]
     tie_low: tuple[str, ...]
     dont_use: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeaderDesign:
+    """How the headers of a Vdd-MUX are drawn; see `voltile.pdk.header.Header`.
+
+    Attributes
+    ----------
+    device : str
+        P-type device of the netlists.
+    gate_pitch : float
+        0: one site.
+    """
+
+    device: str
+    finger_width: float
+    gate_pitch: float
+    well_gap: int
+    flip_flop: str
 
 
 @dataclass(frozen=True)
@@ -69,6 +89,10 @@ class Config:
         [ohm/m], [F/m].
     anchors : mapping of float to Path
         Foundry libraries whose delay is the absolute one, by supply [V]; empty: none.
+    header : HeaderDesign, optional
+        None: headers are not measured.
+    power_layers : mapping of name to Layer
+        Upper metals of the power grid; empty: not known.
     """
 
     file: Path
@@ -94,6 +118,8 @@ class Config:
     wire_capacitance: float
     roles: Roles
     anchors: Mapping[float, Path]
+    header: HeaderDesign | None = None
+    power_layers: Mapping[str, Layer] = field(default_factory=dict)
 
     @property
     def model_files(self) -> tuple[Path, ...]:
@@ -221,6 +247,8 @@ def _config(top: Section, path: Path) -> Config:
         wire_capacitance=capacitance,
         roles=_roles(top),
         anchors=_anchors(top, base),
+        header=_header(top, corners),
+        power_layers=_power_layers(top),
     )
 
 
@@ -307,3 +335,34 @@ def _anchors(top: Section, base: Path) -> dict[float, Path]:
         vdds = anchor.numbers("vdds_v", 0.1, 10, 1)
         files = anchor.texts("liberty", len(vdds), len(vdds))
     return {vdd: base / file for vdd, file in zip(vdds, files, strict=True)}
+
+
+def _header(top: Section, corners: Mapping[str, Corner]) -> HeaderDesign | None:
+    if "header" not in top:
+        return None
+    devices = next(iter(corners.values())).devices
+    with top.section("header") as header:
+        return HeaderDesign(
+            device=header.choice("device", [n for n, d in devices.items() if d.polarity == "p"]),
+            finger_width=header.number("finger_um", 1e-3, 100, 1e-6),
+            gate_pitch=header.number("gate_pitch_um", 0, 100, 1e-6, default=0),
+            well_gap=int(header.number("well_gap_sites", 0, 1000)),
+            flip_flop=header.text("flip_flop"),
+        )
+
+
+def _power_layers(top: Section) -> dict[str, Layer]:
+    if "power_layers" not in top:
+        return {}
+    layers = {}
+    with top.section("power_layers") as section:
+        for name in section.names:
+            with section.section(name) as layer:
+                layers[name] = Layer(
+                    direction=layer.choice("direction", ("HORIZONTAL", "VERTICAL")),
+                    width=layer.number("width_um", 1e-3, 100, 1e-6),
+                    spacing=layer.number("spacing_um", 1e-3, 100, 1e-6),
+                    sheet_resistance=layer.number("sheet_resistance_ohm", 1e-6, 1e3),
+                    current_density=layer.number("max_current_ma_per_um", 0, 1e3, 1e3, default=0),
+                )
+    return layers

@@ -26,7 +26,8 @@ from voltile.core import (
 from voltile.pdk.characterization import ngspice
 from voltile.pdk.characterization.bench import Bench, Corner
 from voltile.pdk.characterization.cell_sources import Subject
-from voltile.pdk.characterization.config import Config
+from voltile.pdk.characterization.config import Config, HeaderDesign
+from voltile.pdk.characterization.header import HeaderMeasurement, HeaderTask, measure_header
 from voltile.pdk.characterization.measure import measure_cell, plan_cell
 from voltile.pdk.characterization.measurement import FORMAT, CellMeasurement
 from voltile.pdk.characterization.plan import Plan, Settings
@@ -143,6 +144,7 @@ def characterize(
         plans = job.plans(subjects.cells)
     with meter.stage("measurements"):
         measured = job.measurements(subjects.cells, plans)
+        header = job.header()
     if not measured:
         reasons = "; ".join(f"{cell}: {why}" for cell, why in sorted(job.left_out.items()))
         raise VoltileError(f"no cell could be characterised: {reasons}")
@@ -150,7 +152,7 @@ def characterize(
     with meter.stage("libraries"):
         kept = {name: subjects.cells[name] for name in measured}
         manifest = write_products(
-            config, subjects.site, kept, measured, job.provenance, out,
+            config, subjects.site, kept, measured, header, job.provenance, out,
             lambda done, total: show(Progress("libraries", done=done, total=total)),
         )  # fmt: skip
     job.write_records(meter, measured)
@@ -207,6 +209,33 @@ class _Job:
                 del cells[cell]
         return cells
 
+    def header(self) -> HeaderMeasurement | None:
+        """Return what is measured of a header; None when none is wanted, or it fails."""
+        design = self.config.header
+        if design is None:
+            return None
+        self.show(Progress("header"))
+        task = self._header_task(design)
+        key = self._key(task)
+        found = self.kept.read("header", key, HeaderMeasurement.from_json)
+        if found is None:
+            try:
+                found = measure_header(task)
+            except VoltileError as error:
+                self._leave_out("header", "header", str(error))
+                return None
+            self.kept.write("header", key, found.to_json())
+        return found
+
+    def _header_task(self, design: HeaderDesign) -> HeaderTask:
+        config = self.config
+        ratios = {config.vdds[0] / config.vdds[-1], *config.settings.ratios, 1.0}
+        return HeaderTask(
+            design.device, design.finger_width, config.drawn_length,
+            config.layout.shared_diffusion, config.timing_corner, config.leakage_corners,
+            config.vdds, tuple(sorted(ratios)),
+        )  # fmt: skip
+
     def _task(
         self, subject: Subject, bias: str, vdd: float, length: float, plan: Plan | None
     ) -> _Task:
@@ -216,7 +245,7 @@ class _Job:
         corners = () if plan is None else config.leakage_corners
         return _Task(bench, bias, plan, config.settings, subject.largest_load, corners)
 
-    def _key(self, task: _Task) -> str:
+    def _key(self, task: _Task | HeaderTask) -> str:
         """Hash of all that a result depends on; model files count by what they hold."""
         plain = asdict(task)
         if storage := plain["bench"]["cell"]["storage"]:

@@ -13,9 +13,11 @@ from voltile.core import write_atomically
 from voltile.pdk.characterization.anchor import anchored, anchoring_note
 from voltile.pdk.characterization.cell_sources import Subject
 from voltile.pdk.characterization.config import Config
+from voltile.pdk.characterization.header import HeaderMeasurement
 from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text, tech_lef_text
 from voltile.pdk.characterization.liberty_writer import Conditions, MeasuredCell, liberty_text
 from voltile.pdk.characterization.measurement import CellMeasurement
+from voltile.pdk.header import header_csv
 from voltile.pdk.mixed_supply import MixedSupply
 
 Measured = Mapping[str, Sequence[CellMeasurement]]
@@ -26,6 +28,7 @@ def write_products(
     site_size: tuple[float, float],
     subjects: Mapping[str, Subject],
     measured: Measured,
+    header: HeaderMeasurement | None,
     provenance: str,
     out: Path,
     show: Callable[[int, int], None],
@@ -36,6 +39,8 @@ def write_products(
     ----------
     measured : mapping of cell to measurements
         For every bias, first the unbiased one, at every supply.
+    header : HeaderMeasurement, optional
+        Of a Vdd-MUX.
     provenance : str
         Stands in the header of every library.
     show : callable
@@ -55,7 +60,7 @@ def write_products(
         )
         for subject in subjects.values()
     ]  # fmt: skip
-    _write(out / "tech.lef", tech_lef_text(site))
+    _write(out / "tech.lef", tech_lef_text(site, config.power_layers))
     _write(out / "cells.lef", lef_text(site, footprints, cells[0].power, cells[0].ground))
     MixedSupply.from_measurements(
         item for items in measured.values() for item in items
@@ -66,8 +71,10 @@ def write_products(
     writer.writeheader()
     writer.writerows(rows)
     _write(out / "slow_down.csv", table.getvalue())
+    if header is not None:
+        _write(out / "headers.csv", header_csv(**vars(header)))
     manifest = out / "manifest.toml"
-    _write(manifest, _manifest(config, libraries, rows, note))
+    _write(manifest, _manifest(config, libraries, rows, note, header is not None))
     return manifest
 
 
@@ -159,7 +166,7 @@ def _compressed(text: str) -> bytes:
 
 def _manifest(
     config: Config, libraries: Sequence[tuple[str, float, str]], rows: Sequence[Mapping[str, str]],
-    note: str,
+    note: str, has_header: bool,
 ) -> str:  # fmt: skip
     roles = config.roles
     nominal = {row["bias"]: row["delay_factor"] for row in rows
@@ -197,10 +204,22 @@ def _manifest(
         "[slow_down]",
         *(f"{bias} = {float(factor) - 1:.5f}" for bias, factor in nominal.items() if factor),
     ]
+    if has_header:
+        lines += _header_keys(config)
     for bias, vdd, name in libraries:
         lines += ["", "[[library]]", f"bias = {_text(bias)}", f"vdd_v = {vdd:g}",
                   f"file = {_text(name)}"]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _header_keys(config: Config) -> list[str]:
+    design = config.header
+    assert design is not None
+    lines = ["", "[header]", 'file = "headers.csv"', f"finger_um = {design.finger_width * 1e6:g}"]
+    if design.gate_pitch:
+        lines.append(f"gate_pitch_um = {design.gate_pitch * 1e6:g}")
+    return [*lines, f"well_gap_sites = {design.well_gap}",
+            f"flip_flop = {_text(design.flip_flop)}"]  # fmt: skip
 
 
 def _text(value: str | Sequence[str]) -> str:

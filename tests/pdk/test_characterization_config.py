@@ -6,9 +6,9 @@ import pytest
 from test_cell_generator import FALLING_GATE, changed
 
 from voltile.core import TechnologyError
-from voltile.pdk import Sequential, SequentialKind, find_pdk
+from voltile.pdk import Layer, Sequential, SequentialKind, find_pdk
 from voltile.pdk.characterization.cell_generator import read_cell_list
-from voltile.pdk.characterization.config import builtin_configs, read_config
+from voltile.pdk.characterization.config import HeaderDesign, builtin_configs, read_config
 
 COMMON = """
 name = "own"
@@ -252,6 +252,53 @@ def test_config_is_in_si_units(write, tmp_path):
 def test_read_config_rejects(write, tmp_path, old, new, message):
     text = COMMON + GENERATED
     assert old in text
+    with pytest.raises(TechnologyError) as fault:
+        write(text.replace(old, new))
+    assert str(fault.value) == f"{tmp_path}/own.toml: {message}"
+
+
+HEADER = """
+[header]
+device = "pch"
+finger_um = 0.6
+well_gap_sites = 2
+flip_flop = "dff_1"
+
+[power_layers.metal9]
+direction = "HORIZONTAL"
+width_um = 0.8
+spacing_um = 1.5
+sheet_resistance_ohm = 0.03
+"""
+
+
+def test_header_and_power_layers_may_be_given(write):
+    config = write(COMMON + GENERATED)
+    assert (config.header, config.power_layers) == (None, {})
+    config = write(COMMON + HEADER + GENERATED)
+    assert config.header == HeaderDesign("pch", pytest.approx(0.6e-6), 0.0, 2, "dff_1")
+    assert config.power_layers == {
+        "metal9": Layer("HORIZONTAL", pytest.approx(0.8e-6), pytest.approx(1.5e-6), 0.03, 0.0)
+    }
+    limited = write(COMMON + HEADER + "max_current_ma_per_um = 10" + GENERATED)
+    assert limited.power_layers["metal9"].current_density == pytest.approx(1e4)  # A/m
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"pch"\nfinger', '"nch"\nfinger', "header.device must be one of pch, not 'nch'"),
+        ("finger_um = 0.6", "finger_um = 0",
+         "header.finger_um must be a number from 0.001 to 100, not 0"),
+        ("well_gap_sites = 2", "",
+         "header.well_gap_sites is missing: it must be a number from 0 to 1000"),
+        ('"HORIZONTAL"', '"FLAT"',
+         "power_layers.metal9.direction must be one of HORIZONTAL, VERTICAL, not 'FLAT'"),
+    ],
+)  # fmt: skip
+def test_header_and_power_layers_are_checked(write, tmp_path, old, new, message):
+    text = COMMON + HEADER + GENERATED
+    assert text.count(old) == 1
     with pytest.raises(TechnologyError) as fault:
         write(text.replace(old, new))
     assert str(fault.value) == f"{tmp_path}/own.toml: {message}"

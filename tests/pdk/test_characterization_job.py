@@ -18,10 +18,11 @@ from measured_cells import BIASES, BUF, CELLS, DFF, INV, LOADS, NAND2, SLEWS, TI
 from test_characterization_config import COMMON, GENERATED
 
 from voltile.core import ProgramError, TechnologyError, VoltileError, executor
-from voltile.pdk import find_pdk, read_cell_library, read_technology
+from voltile.pdk import Layer, find_pdk, read_cell_library, read_technology
 from voltile.pdk.characterization import job
 from voltile.pdk.characterization.cell_sources import Subject, Subjects
-from voltile.pdk.characterization.config import read_config
+from voltile.pdk.characterization.config import HeaderDesign, read_config
+from voltile.pdk.characterization.header import HeaderMeasurement
 from voltile.pdk.characterization.job import characterize
 from voltile.pdk.characterization.liberty_writer import Conditions, MeasuredCell, liberty_text
 from voltile.pdk.characterization.plan import Plan
@@ -188,6 +189,68 @@ def test_libraries_of_an_earlier_selection_go(config, calls, tmp_path):
         "own_pb0_ss_125C_0v80.lib.xz", "own_pb0_ss_125C_1v00.lib.xz"
     }  # fmt: skip
     assert read_technology(str(tmp_path / "out" / "manifest.toml")).vdds == (0.8, 1.0)
+
+
+# Headers.
+
+
+@pytest.fixture
+def headed(config, calls, monkeypatch):
+    """Cells and a header by formula; lists the headers that are measured."""
+    measured = []
+
+    def measure_header(task):
+        measured.append(task)
+        shape = (len(task.vdds), len(task.ratios))
+        vdd, ratio = np.meshgrid(task.vdds, task.ratios, indexing="ij")
+        off = {corner.name: (1 - ratio) * vdd * 1e-3 for corner in task.leakage_corners}
+        return HeaderMeasurement(
+            task.vdds, task.ratios, (1e-3 / vdd / ratio).tolist(),
+            tuple(vdd * 1e-9 for vdd in task.vdds),
+            {name: table.reshape(shape).tolist() for name, table in off.items()},
+        )  # fmt: skip
+
+    monkeypatch.setattr(job, "measure_header", measure_header)
+    design = HeaderDesign("pch", 0.6e-6, 0.0, 2, "DFF_X1")
+    layers = {"metal9": Layer("VERTICAL", 0.8e-6, 1.5e-6, 0.03)}
+    return replace(config, header=design, power_layers=layers), measured
+
+
+def test_headers_are_measured_once_and_named_in_the_manifest(headed, calls, tmp_path):
+    config, measured = headed
+    technology = read_technology(str(characterize(config, tmp_path / "out", Inline).manifest))
+    (task,) = measured
+    assert (task.vdds, task.ratios) == (VDDS, (0.6, 0.8, 0.9, 1.0))
+    assert (task.width, task.length) == pytest.approx((0.6e-6, 50e-9))
+    assert technology.header.on_resistance(0.72, 0.8) == pytest.approx(1e-3 / 0.72, rel=1e-5)
+    assert technology.header.off_current(0.8, 1.0, "ff_100C") == pytest.approx(0.2e-3, rel=1e-5)
+    assert (technology.header.flip_flop, technology.header.well_gap) == ("DFF_X1", 2)
+    assert technology.header.gate_pitch == pytest.approx(made.SITE.width)
+    assert vars(technology.lef.layers["metal9"]) == pytest.approx(
+        vars(config.power_layers["metal9"])
+    )
+    characterize(config, tmp_path / "out", Inline)
+    assert len(measured) == 1
+    characterize(config.selected(vdds=[0.8, 1.0]), tmp_path / "out", Inline)
+    assert measured[1].ratios == (0.8, 0.9, 1.0)
+
+
+def test_cells_do_not_depend_on_the_header(config, headed, calls, tmp_path):
+    """What was measured without headers is kept when they are added."""
+    characterize(config, tmp_path / "out", Inline)
+    calls.clear()
+    characterize(headed[0], tmp_path / "out", Inline)
+    assert calls == [] and len(headed[1]) == 1
+
+
+def test_header_that_fails_is_left_out(headed, tmp_path, monkeypatch):
+    def measure_header(task):
+        raise VoltileError("it does not settle")
+
+    monkeypatch.setattr(job, "measure_header", measure_header)
+    summary = characterize(headed[0], tmp_path / "out", Inline)
+    assert summary.left_out == {"header": "it does not settle"}
+    assert read_technology(str(summary.manifest)).header is None
 
 
 # What is kept.

@@ -264,6 +264,7 @@ def test_one_bias_by_default(toy_technology):
         "technology toy has one gate length: poly-bias has nothing to assign",
         ("technology toy has no mixed-supply table: drivers count as being at the supply of the "
          "cell that they drive"),
+        "technology toy has no headers measured: there is no Vdd-MUX to size",
     )
     with pytest.raises(TechnologyError) as fault:
         toy_technology.library(0.8, "pb1")
@@ -272,7 +273,8 @@ def test_one_bias_by_default(toy_technology):
 
 def test_every_bias_has_libraries_of_its_own(measured):
     tech = read_technology(str(measured))
-    assert (tech.biases, tech.vdds, tech.lacks) == (("pb0", "pb1"), (0.8, 1.0), ())
+    assert (tech.biases, tech.vdds) == (("pb0", "pb1"), (0.8, 1.0))
+    assert tech.lacks == ("technology made has no headers measured: there is no Vdd-MUX to size",)
     names = {(bias, vdd): tech.library(vdd, bias).name for bias in tech.biases for vdd in tech.vdds}
     assert names == {("pb0", 0.8): "made_pb0_ss_125C_0v80", ("pb0", 1.0): "made_pb0_ss_125C_1v00",
                      ("pb1", 0.8): "made_pb1_ss_125C_0v80", ("pb1", 1.0): "made_pb1_ss_125C_1v00"}
