@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, TechnologyError
 from voltile.floorplan.clocks import ClockNetwork
+from voltile.floorplan.mux_cells import MuxColumns, MuxReserve
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Wires
@@ -63,7 +64,10 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Problem:
-    """What the placer needs, in its own units. Net i is net `net[i]` of the netlist."""
+    """What the placer needs, in its own units. Net i is net `net[i]` of the netlist.
+
+    `segments` are pieces of row: left end, lower end, width, and whether upside down.
+    """
 
     width: Ints
     height: int
@@ -75,7 +79,6 @@ class _Problem:
     port_x: Ints
     port_y: Ints
     segments: Ints
-    segment_width: int
     seed: int
 
 
@@ -87,6 +90,7 @@ def place(
     utilisation: float,
     seed: int = 1,
     net_weight: Floats | None = None,
+    reserve: MuxReserve | None = None,
 ) -> Placement:
     """Place a netlist on an n x n mesh.
 
@@ -100,6 +104,8 @@ def place(
         Share of the row area that cells fill.
     net_weight : ndarray, shape (nets,), optional
         How much the length of each net counts; by default all the same.
+    reserve : MuxReserve, optional
+        Room that every tile keeps for its Vdd-MUX.
 
     Raises
     ------
@@ -107,7 +113,7 @@ def place(
         When the cells cannot be legalised in that many tiles.
     """
     width = _cell_width(netlist, technology)
-    grid = check_mesh(netlist, technology, n, utilisation)
+    grid = check_mesh(netlist, technology, n, utilisation, reserve)
     port_x, port_y = _boundary_positions(grid, len(netlist.port_net))
     pin_x, pin_y = _pin_offsets(netlist, technology)
     problem = _problem(netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed)
@@ -132,17 +138,23 @@ def place(
     return Placement(grid, site, row, tile, length, port_x, port_y)
 
 
-def check_mesh(netlist: Netlist, technology: Technology, n: int, utilisation: float) -> TileGrid:
+def check_mesh(
+    netlist: Netlist,
+    technology: Technology,
+    n: int,
+    utilisation: float,
+    reserve: MuxReserve | None = None,
+) -> TileGrid:
     """Return the mesh on which a netlist would be placed, without placing it.
 
     Raises
     ------
     PlacementInfeasible
-        When a tile cannot hold the widest cell.
+        When a tile cannot hold the widest cell, or its Vdd-MUX.
     """
     width = _cell_width(netlist, technology)
     area = float(width.sum() * technology.site_height)
-    return make_tile_grid(area, float(width.max(initial=0)), technology, n, utilisation)
+    return make_tile_grid(area, float(width.max(initial=0)), technology, n, utilisation, reserve)
 
 
 def _cell_width(netlist: Netlist, technology: Technology) -> Floats:
@@ -214,7 +226,7 @@ def _problem(
 
     first = np.flatnonzero(np.diff(net, prepend=-1))
     height = round(grid.site_height / unit)
-    origin = segments[:, 1:] * [_UNITS_PER_SITE, height]
+    rows = segments[:, 1:] * [_UNITS_PER_SITE, height, _UNITS_PER_SITE]
     return _Problem(
         width=units(width),
         height=height,
@@ -225,8 +237,7 @@ def _problem(
         net_y=units(at[1]),
         port_x=units(port[0]),
         port_y=units(port[1]),
-        segments=np.concatenate([origin, segments[:, 2:] % 2], axis=1),
-        segment_width=grid.tile_sites * _UNITS_PER_SITE,
+        segments=np.concatenate([rows, segments[:, 2:3] % 2], axis=1),
         seed=seed,
     )
 
@@ -258,10 +269,10 @@ def _run_coloquinte(
     orientation = (coloquinte.CellOrientation.N, coloquinte.CellOrientation.FS)
     circuit.rows = [
         coloquinte.Row(
-            coloquinte.Rectangle(x, x + problem.segment_width, y, y + problem.height),
+            coloquinte.Rectangle(x, x + width, y, y + problem.height),
             orientation[flipped],
         )
-        for x, y, flipped in problem.segments.tolist()
+        for x, y, width, flipped in problem.segments.tolist()
     ]
     node, x, y = (item.tolist() for item in (problem.net_node, problem.net_x, problem.net_y))
     weight = np.ones(len(problem.net)) if net_weight is None else net_weight[problem.net]
@@ -346,13 +357,14 @@ def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:
         name: getattr(placement, name)
         for name in ("site", "row", "tile", "net_length", "port_x", "port_y")
     }
-    shape = np.array([grid.n, grid.tile_rows, grid.tile_sites, grid.gap_sites])
+    shape = np.array([grid.n, grid.tile_rows, grid.tile_sites, grid.gap_sites, *grid.mux])
     return arrays | {"grid": shape, "size": np.array([grid.site_width, grid.site_height])}
 
 
 def placement_from_arrays(arrays: dict[str, NDArray[Any]]) -> Placement:
     """Return the placement that `placement_to_arrays` took apart."""
-    shape = [int(item) for item in arrays["grid"]]
-    size = [float(item) for item in arrays["size"]]
+    n, tile_rows, tile_sites, gap_sites, *mux = (int(item) for item in arrays["grid"])
+    width, height = (float(item) for item in arrays["size"])
+    grid = TileGrid(n, tile_rows, tile_sites, gap_sites, width, height, MuxColumns(*mux))
     rest = {name: value for name, value in arrays.items() if name not in ("grid", "size")}
-    return Placement(TileGrid(*shape, *size), **rest)
+    return Placement(grid, **rest)

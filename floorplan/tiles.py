@@ -4,16 +4,21 @@ The cut is made before anything is placed and does not look at the design (disse
 "no-look"). Between tiles lies a void: `gap_sites` placement sites across, one row up, so that
 neither power rails nor wells of tiles at different supplies touch. Every tile starts on the site
 grid, with the same number of rows, and rows keep alternating their orientation over the gaps.
+
+Inside a tile, columns of sites at its left border, and where needed at its right one, are kept for
+the Vdd-MUX; in its middle row the select flip-flop takes some sites more. What remains is for
+cells.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible
+from voltile.floorplan.mux_cells import MuxColumns, MuxReserve
 from voltile.pdk import Technology
 
 Ints = NDArray[np.int64]
@@ -29,11 +34,13 @@ class TileGrid:
     Attributes
     ----------
     tile_rows, tile_sites : int
-        Placement rows in a tile, and sites in each of them.
+        Placement rows in a tile, and sites for cells in each of them.
     gap_sites : int
         Sites left free between tiles beside each other.
     site_width, site_height : float
         [m].
+    mux : MuxColumns
+        Sites that a tile keeps for Vdd-MUX, beside those for cells.
     """
 
     n: int
@@ -42,6 +49,7 @@ class TileGrid:
     gap_sites: int
     site_width: float
     site_height: float
+    mux: MuxColumns = MuxColumns()
 
     @property
     def tiles(self) -> int:
@@ -49,9 +57,19 @@ class TileGrid:
         return self.n * self.n
 
     @property
+    def tile_width(self) -> int:
+        """Width of a tile in sites, Vdd-MUX included."""
+        return self.mux.left + self.tile_sites + self.mux.right
+
+    @property
+    def flop_row(self) -> int:
+        """Row of each tile that holds the select flip-flop, from its lowest."""
+        return self.tile_rows // 2
+
+    @property
     def core_sites(self) -> int:
         """Width of the core in sites, gaps included."""
-        return self.n * self.tile_sites + (self.n - 1) * self.gap_sites
+        return self.n * self.tile_width + (self.n - 1) * self.gap_sites
 
     @property
     def core_rows(self) -> int:
@@ -64,36 +82,51 @@ class TileGrid:
         return self.core_sites * self.site_width * self.core_rows * self.site_height
 
     @property
+    def cell_sites(self) -> int:
+        """Sites of a tile in which cells can stand."""
+        return self.tile_rows * self.tile_sites - self.mux.flop
+
+    @property
     def row_area(self) -> float:
         """Area in which cells can stand [m2]."""
-        return self.tiles * self.tile_rows * self.tile_sites * self.site_width * self.site_height
+        return self.tiles * self.cell_sites * self.site_width * self.site_height
 
     @cached_property
     def tile_origin(self) -> Ints:
         """First site and first row of each tile, shape (tiles, 2)."""
         column, row = np.arange(self.tiles) % self.n, np.arange(self.tiles) // self.n
-        step = (self.tile_sites + self.gap_sites, self.tile_rows + GAP_ROWS)
+        step = (self.tile_width + self.gap_sites, self.tile_rows + GAP_ROWS)
         return np.stack([column * step[0], row * step[1]], axis=1)
 
     @cached_property
     def row_segments(self) -> Ints:
-        """Every piece of row: (tile, first site, row), shape (tiles * tile_rows, 3)."""
+        """Every piece of row for cells: (tile, first site, row, sites), shape (segments, 4)."""
         tile = np.repeat(np.arange(self.tiles), self.tile_rows)
         row = np.tile(np.arange(self.tile_rows), self.tiles)
         origin = self.tile_origin[tile]
-        return np.stack([tile, origin[:, 0], origin[:, 1] + row], axis=1)
+        flop = np.where(row == self.flop_row, self.mux.flop, 0)
+        site = origin[:, 0] + self.mux.left + flop
+        segments = np.stack([tile, site, origin[:, 1] + row, self.tile_sites - flop], axis=1)
+        return segments[segments[:, 3] > 0]
 
     def tile_at(self, site: Ints, row: Ints) -> Ints:
-        """Tile that holds each (site, row), -1 in a gap or outside."""
-        column, across = np.divmod(site, self.tile_sites + self.gap_sites)
+        """Tile for whose cells each (site, row) is; -1 in a gap, at a Vdd-MUX or outside."""
+        column, across = np.divmod(site, self.tile_width + self.gap_sites)
         line, up = np.divmod(row, self.tile_rows + GAP_ROWS)
-        inside = (across < self.tile_sites) & (up < self.tile_rows)
+        flop = np.where(up == self.flop_row, self.mux.flop, 0)
+        inside = (across >= self.mux.left + flop) & (across < self.mux.left + self.tile_sites)
+        inside &= up < self.tile_rows
         inside &= (column >= 0) & (column < self.n) & (line >= 0) & (line < self.n)
         return np.where(inside, line * self.n + column, -1)
 
 
 def make_tile_grid(
-    cell_area: float, widest: float, technology: Technology, n: int, utilisation: float
+    cell_area: float,
+    widest: float,
+    technology: Technology,
+    n: int,
+    utilisation: float,
+    reserve: MuxReserve | None = None,
 ) -> TileGrid:
     """Return the most nearly square mesh that holds `cell_area` at a utilisation.
 
@@ -102,12 +135,15 @@ def make_tile_grid(
     cell_area, widest : float
         Area of all cells [m2], and width of the widest [m].
     utilisation : float
-        Share of the row area that cells fill; gaps do not count.
+        Share of the row area that cells fill; gaps and Vdd-MUX do not count.
+    reserve : MuxReserve, optional
+        Room for Vdd-MUX, which the core grows by.
 
     Raises
     ------
     PlacementInfeasible
-        When a tile is too small for the widest cell, or the numbers make no sense.
+        When a tile is too small for the widest cell, or its rows for Vdd-MUX, or the numbers make
+        no sense.
     """
     if n < 1:
         raise PlacementInfeasible(f"a mesh needs at least 1 x 1 tiles, not {n} x {n}", n)
@@ -117,15 +153,26 @@ def make_tile_grid(
         )
     width, height = technology.site_width, technology.site_height
     row_area = cell_area / utilisation
-    square = round(sqrt(row_area) / (n * height))
+    flop = reserve.cells.flop_sites * width if reserve else 0.0
     # A tile of a tiny design is rather lower than square than too narrow for a cell.
-    wide_enough = int(row_area / (n * n * height * widest)) if widest > 0 else square
-    tile_rows = max(1, min(square, wide_enough))
-    tile_sites = ceil(row_area / (n * n * tile_rows * height) / width)
-    if tile_sites * width < widest:
+    least = max(widest, flop)
+    wide_enough = row_area / (n * n * height * least) if least > 0 else inf
+
+    def rows_of(area: float) -> int:
+        return max(1, int(min(round(sqrt(area) / (n * height)), wide_enough)))
+
+    tile_rows, mux = rows_of(row_area), MuxColumns()
+    if reserve is not None:
+        mux = reserve.columns(tile_rows)
+        kept = (mux.left + mux.right) * tile_rows + mux.flop
+        tile_rows = rows_of(row_area + n * n * kept * width * height)
+        mux = reserve.columns(tile_rows)
+    tile_sites = ceil(row_area / (n * n * tile_rows * height) / width + mux.flop / tile_rows)
+    longest = (tile_sites - (mux.flop if tile_rows == 1 else 0)) * width
+    if longest < widest:
         raise PlacementInfeasible(
-            f"{n} x {n} tiles are too many: a tile is {tile_sites * width * 1e6:.2f} µm wide and "
-            f"the widest cell {widest * 1e6:.2f} µm; use fewer tiles or a lower utilisation",
+            f"{n} x {n} tiles are too many: a tile is {longest * 1e6:.2f} µm wide and the widest "
+            f"cell {widest * 1e6:.2f} µm; use fewer tiles or a lower utilisation",
             n,
         )
-    return TileGrid(n, tile_rows, tile_sites, technology.tile_gap, width, height)
+    return TileGrid(n, tile_rows, tile_sites, technology.tile_gap, width, height, mux)

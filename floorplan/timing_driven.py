@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from voltile.floorplan.mux_cells import MuxReserve
 from voltile.floorplan.placement import Floats, Placement, place
 from voltile.floorplan.timing import Timer, Timing
 from voltile.pdk import Technology
@@ -20,6 +21,7 @@ def place_for_timing(
     n: int,
     utilisation: float,
     seed: int = 1,
+    reserve: MuxReserve | None = None,
 ) -> Placement:
     """Place a netlist on an n x n mesh so that critical nets come out short.
 
@@ -32,6 +34,8 @@ def place_for_timing(
     ----------
     timer : Timer
         Bound to the library of the supply at which to weigh.
+    reserve : MuxReserve, optional
+        Room that every tile keeps for its Vdd-MUX.
 
     Raises
     ------
@@ -44,8 +48,9 @@ def place_for_timing(
     best: tuple[float, Placement] | None = None
     for _ in range(1 + _REPEATS):
         placement = place(
-            graph.netlist, graph.clocks, technology, n, utilisation, seed, net_weight=weight
-        )
+            graph.netlist, graph.clocks, technology, n, utilisation, seed, net_weight=weight,
+            reserve=reserve,
+        )  # fmt: skip
         timing = timer.analyze(supply, placement.wires(technology))
         if best is None or timing.min_period < best[0]:
             best = timing.min_period, placement

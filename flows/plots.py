@@ -98,7 +98,7 @@ def plot_layout(result: "RunResult", path: Path) -> None:
             axis.add_patch(
                 Rectangle(
                     (site * grid.site_width * 1e6, line * grid.site_height * 1e6),
-                    grid.tile_sites * grid.site_width * 1e6,
+                    grid.tile_width * grid.site_width * 1e6,
                     grid.tile_rows * grid.site_height * 1e6,
                     facecolor="#F4F4F4", edgecolor="#999999", linewidth=0.4,
                 )
@@ -132,10 +132,10 @@ def _number_tiles(axis: Any, grid: "TileGrid") -> None:
 
     site, row = grid.site_width * 1e6, grid.site_height * 1e6
     points = 5 * 72 / (grid.core_sites * site)
-    size = min(grid.tile_sites * site / 2, grid.tile_rows * row) * points / 2
+    size = min(grid.tile_width * site / 2, grid.tile_rows * row) * points / 2
     for tile, (x, y) in enumerate(grid.tile_origin):
         axis.text(
-            (x + grid.tile_sites / 2) * site, (y + grid.tile_rows / 2) * row, str(tile),
+            (x + grid.tile_width / 2) * site, (y + grid.tile_rows / 2) * row, str(tile),
             ha="center", va="center_baseline", fontsize=float(np.clip(size, 4, 14)),
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip

@@ -33,8 +33,8 @@ def check_legal(netlist, technology, placement):
     """Paint every cell on a floor of sites."""
     grid = placement.grid
     floor = np.full((grid.core_rows, grid.core_sites), -1)  # -1: gap, -2: free
-    for _, site, row in grid.row_segments:
-        floor[row, site : site + grid.tile_sites] = -2
+    for _, site, row, width in grid.row_segments:
+        floor[row, site : site + width] = -2
     rows, sites = np.indices(floor.shape)
     tile_of = grid.tile_at(sites, rows)
     for cell, width in enumerate(sites_of(netlist, technology)):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltile.core import PlacementInfeasible
+from voltile.core import PlacementInfeasible, VoltileError
 from voltile.floorplan import TileGrid, make_tile_grid
+from voltile.floorplan.mux_cells import MuxColumns, MuxReserve, mux_cells, reserve_muxes
 
 # Area of all cells, widest cell, utilisation, tiles a side.
 MESHES = [(4e-9, 3e-6, 0.7, n) for n in (1, 2, 3, 5, 7)] + [(5e-10, 2.8e-6, 0.93, 4)]
@@ -27,29 +28,41 @@ def test_tiles_hold_the_cells_at_the_utilisation(toy_technology, area, widest, u
     assert abs(width - height) <= 1.5 * grid.site_height or width * 1.5 > widest
 
 
+columns = st.builds(
+    MuxColumns, left=st.integers(0, 3), right=st.integers(0, 2), flop=st.integers(0, 3)
+)
 grids = st.builds(
-    TileGrid, n=st.integers(1, 5), tile_rows=st.integers(1, 4), tile_sites=st.integers(1, 6),
+    TileGrid, n=st.integers(1, 5), tile_rows=st.integers(1, 4), tile_sites=st.integers(3, 6),
     gap_sites=st.integers(1, 4), site_width=st.just(2e-7), site_height=st.just(1.4e-6),
+    mux=columns,
 )  # fmt: skip
 
 
 @given(grids)
 def test_tile_at_finds_the_tile_of_every_row_segment_and_no_other_place(grid):
     expected = np.full((grid.core_rows, grid.core_sites), -1)
-    for tile, site, row in grid.row_segments:
-        places = expected[row, site : site + grid.tile_sites]
-        assert len(places) == grid.tile_sites and (places == -1).all()
+    for tile, site, row, sites in grid.row_segments:
+        places = expected[row, site : site + sites]
+        assert len(places) == sites > 0 and (places == -1).all()
         places[:] = tile
     row, site = np.indices(expected.shape)
     np.testing.assert_array_equal(grid.tile_at(site, row), expected)
-    # Every tile has all its sites, in a rectangle; between rectangles lies the gap.
+    # Every tile has all its sites, in a rectangle but for its flip-flop; between rectangles of
+    # cells lie the Vdd-MUX of two tiles, and the gap.
+    mux = grid.mux
+    step = mux.left + grid.tile_sites + mux.right + grid.gap_sites
     for tile in range(grid.tiles):
-        rows, sites = np.nonzero(expected == tile)
-        assert len(rows) == grid.tile_rows * grid.tile_sites
         column, line = tile % grid.n, tile // grid.n
-        assert sites.min() == column * (grid.tile_sites + grid.gap_sites)
-        assert rows.min() == line * (grid.tile_rows + 1)
-    assert (expected[:, 0] >= -1).all() and (expected[-1, -1] == grid.tiles - 1)
+        full = np.full(expected.shape, -1)
+        first, low = column * step + mux.left, line * (grid.tile_rows + 1)
+        full[low : low + grid.tile_rows, first : first + grid.tile_sites] = tile
+        full[low + grid.tile_rows // 2, first : first + mux.flop] = -1
+        np.testing.assert_array_equal(full == tile, expected == tile)
+        assert grid.tile_origin[tile].tolist() == [first - mux.left, low]
+    assert expected.shape == (
+        grid.n * (grid.tile_rows + 1) - 1,
+        grid.n * step - grid.gap_sites,
+    )
     assert grid.core_area == pytest.approx(expected.size * 2e-7 * 1.4e-6)
     assert grid.row_area == pytest.approx((expected >= 0).sum() * 2e-7 * 1.4e-6)
 
@@ -58,6 +71,66 @@ def test_tile_at_finds_the_tile_of_every_row_segment_and_no_other_place(grid):
 def test_places_outside_the_core_are_in_no_tile(grid, site, row):
     if not (0 <= site < grid.core_sites and 0 <= row < grid.core_rows):
         assert grid.tile_at(np.array([site]), np.array([row]))[0] == -1
+
+
+@pytest.mark.parametrize(("area", "widest", "utilisation", "n"), MESHES[1:])
+@pytest.mark.parametrize("width", [5e-6, 40e-6])
+def test_core_grows_by_the_vdd_mux(mux_technology, area, widest, utilisation, n, width):
+    """Cells keep their area; a tile is square with its Vdd-MUX; columns hold what is asked for."""
+    cells = mux_cells(mux_technology)
+    reserve = MuxReserve(cells, width, n)
+    grid = make_tile_grid(area, widest, mux_technology, n, utilisation, reserve)
+    plain = make_tile_grid(area, widest, mux_technology, n, utilisation)
+    site = grid.site_width * grid.site_height
+    assert grid.row_area * utilisation >= area * (1 - 1e-12)
+    assert (grid.row_area - grid.tiles * grid.tile_rows * site) * utilisation < area
+    kept = grid.tiles * ((grid.mux.left + grid.mux.right) * grid.tile_rows + grid.mux.flop)
+    gaps = (grid.n - 1) * (
+        grid.gap_sites * grid.core_rows + grid.core_sites - (grid.n - 1) * grid.gap_sites
+    )
+    assert grid.core_area == pytest.approx(grid.row_area + (kept + gaps) * site)
+    assert grid.core_area > plain.core_area and plain.mux == (0, 0, 0)
+    across, up = grid.tile_width * grid.site_width, grid.tile_rows * grid.site_height
+    if area > 1e-9:  # else the flip-flop makes tiles wide
+        assert abs(across - up) <= 1.5 * grid.site_height
+    # Headers: 0.5 um a finger, one finger a site; half a pitch at each end, and the well.
+    least = np.ceil(width / grid.tile_rows / 0.5e-6 - 1e-9)
+    assert grid.mux.left >= 2 * least + 1 + 2 and grid.mux.right == 0
+
+
+def test_more_than_one_border_holds_goes_to_both(mux_technology):
+    reserve = MuxReserve(mux_cells(mux_technology), 33 * 10 * 0.5e-6, 2)
+    assert reserve.columns(11) == (2 * 32 + 3, 0, 28)
+    assert reserve.columns(10) == (2 * 24 + 3, 2 * 24 + 3, 28)  # 33 fingers a row
+    with pytest.raises(PlacementInfeasible) as fault:
+        reserve.columns(5)
+    assert str(fault.value) == (
+        "2 x 2 tiles cannot hold their Vdd-MUX: headers of 165 µm are to be reserved in each tile, "
+        "and its 5 rows hold 160 µm; use more tiles, a lower margin or a larger drop"
+    )
+
+
+def test_row_of_the_flip_flop_does_not_count_as_room_for_a_wide_cell(mux_technology):
+    """Tiles of one row and 21 sites, beside the 28 of the flip-flop."""
+    reserve = MuxReserve(mux_cells(mux_technology), 5e-6, 7)
+    area = 49 * 21 * 0.2e-6 * 1.4e-6 * 0.7 * (1 - 1e-9)
+    grid = make_tile_grid(area, 4.2e-6, mux_technology, 7, 0.7, reserve)
+    assert (grid.tile_rows, grid.tile_sites) == (1, 49)
+    with pytest.raises(PlacementInfeasible) as fault:
+        make_tile_grid(area, 4.3e-6, mux_technology, 7, 0.7, reserve)
+    assert str(fault.value) == (
+        "7 x 7 tiles are too many: a tile is 4.20 µm wide and the widest cell 4.30 µm; use fewer "
+        "tiles or a lower utilisation"
+    )
+
+
+def test_uncut_layout_keeps_no_room(mux_technology):
+    cells = mux_cells(mux_technology)
+    assert reserve_muxes(cells, 1e-4, 1) is None
+    assert reserve_muxes(cells, 1.8e-4, 3, margin=1.5).width == pytest.approx(3e-5)
+    with pytest.raises(VoltileError) as fault:
+        reserve_muxes(cells, 1e-4, 2, margin=0.9)
+    assert str(fault.value) == "the margin of the Vdd-MUX must be 1 or more, not 0.9"
 
 
 def test_one_tile_has_no_gap(toy_technology):

@@ -1,0 +1,218 @@
+"""Vdd-MUX cells: two p-type headers that tie a tile's rail to VddL or VddH, as LEF and Verilog.
+
+A Vdd-MUX is one row high and holds two headers of equally many fingers, side by side on the p side
+of the row (dissertation 4.1.2, Fig. 4.4). Every tile has one Vdd-MUX with the flip-flop of the scan
+chain, which selects the supply of the tile, and with the drivers of the two select wires. A variant
+with a given number of fingers exists with and without the flip-flop.
+
+The n-well of the headers, their selects and the flip-flop are at VddH (see `voltile.pdk.header`).
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+from voltile.core import PlacementInfeasible, TechnologyError, VoltileError
+from voltile.pdk import Header, Technology
+from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text
+
+# Fingers of each of the two headers: the variants there are.
+FINGERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+# What runs over a Vdd-MUX: the tile's rail and ground along the edges of the row, these between.
+_STRAPS = {"VBN": "GROUND", "VDDL": "POWER", "VDDH": "POWER", "VBP": "POWER"}
+SUPPLIES = ("VDDL", "VDDH", "VSS", "VBN", "VBP")
+_MODEL = """module {name} (inout VDDT, inout VDDL, inout VDDH, inout VSS, inout VBN, inout VBP,
+    {ports});
+{select}  tranif0 (VDDT, VDDL, SEL);
+  tranif0 (VDDT, VDDH, SELB);
+endmodule
+"""
+_SELECT = """  reg select;
+  always @(posedge CK) select <= SI;
+  assign SO = select;
+  assign SEL = select;
+  assign SELB = ~select;
+"""
+
+
+class MuxColumns(NamedTuple):
+    """Sites of every row that a tile keeps for its Vdd-MUX, well spacing included.
+
+    `flop` is what the select flip-flop takes beside the left column, in one row of the tile.
+    """
+
+    left: int = 0
+    right: int = 0
+    flop: int = 0
+
+
+class MuxVariant(NamedTuple):
+    """A Vdd-MUX: fingers of each header, and whether it holds the select flip-flop."""
+
+    fingers: int
+    has_flop: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the cell."""
+        return f"vdd_mux{'_ff' if self.has_flop else ''}_x{self.fingers}"
+
+
+VARIANTS = tuple(MuxVariant(fingers, flop) for flop in (False, True) for fingers in FINGERS)
+
+
+@dataclass(frozen=True, eq=False)
+class MuxCells:
+    """The Vdd-MUX of a technology.
+
+    Attributes
+    ----------
+    layer : str
+        Of the rails of the cell rows, and of all pins of a Vdd-MUX.
+    flop_sites : int
+        Width of the select flip-flop and its two drivers.
+    """
+
+    header: Header
+    site: Site
+    layer: str
+    flop_sites: int
+
+    def sites(self, variant: MuxVariant) -> int:
+        """Width of a cell in sites.
+
+        The fingers of both headers share their diffusions, the tile's rail being between the two;
+        the ends take half a pitch each.
+        """
+        columns = 2 * variant.fingers + 1
+        width = ceil(columns * self.header.gate_pitch / self.site.width - 1e-6)
+        return width + self.flop_sites * variant.has_flop
+
+    def lef(self) -> str:
+        """Return the footprints of all variants as LEF."""
+        footprints = [
+            Footprint(
+                variant.name,
+                self.sites(variant) * self.site.width,
+                {"SEL": "OUTPUT", "SELB": "OUTPUT", "SI": "INPUT", "CK": "INPUT", "SO": "OUTPUT"}
+                if variant.has_flop
+                else {"SEL": "INPUT", "SELB": "INPUT"},
+                _STRAPS,
+            )
+            for variant in VARIANTS
+        ]
+        return lef_text(self.site, footprints, "VDDT", "VSS", self.layer)
+
+
+def mux_models() -> str:
+    """Return functional models of all variants in Verilog.
+
+    Headers are p-type switches: while SEL is 1 the rail VDDT is tied to VDDH, else to VDDL.
+    """
+    return "".join(
+        _MODEL.format(
+            name=variant.name,
+            ports="output SEL, output SELB, input SI, input CK, output SO"
+            if variant.has_flop
+            else "input SEL, input SELB",
+            select=_SELECT if variant.has_flop else "",
+        )
+        for variant in VARIANTS
+    )
+
+
+def mux_cells(technology: Technology) -> MuxCells:
+    """Return the Vdd-MUX of a technology.
+
+    The select flip-flop and its drivers are as wide as the flip-flop that the technology names and
+    two of its buffers.
+
+    Raises
+    ------
+    TechnologyError
+        When headers are not measured, or the LEF files lack that flip-flop or the rails of cells.
+    """
+    header, macros = technology.header, technology.lef.macros
+    if header is None:
+        raise TechnologyError(
+            f"technology {technology.name} has no headers measured: a Vdd-MUX cannot be sized"
+        )
+    for cell in (header.flip_flop, technology.buffer_cell):
+        if cell not in macros:
+            raise TechnologyError(f"technology {technology.name}: no LEF macro for {cell}")
+    buffer = macros[technology.buffer_cell]
+    if not buffer.rail_layer:
+        raise TechnologyError(
+            f"technology {technology.name}: {technology.buffer_cell} has no power pin on a routing "
+            f"layer of its LEF files"
+        )
+    width = macros[header.flip_flop].width + 2 * buffer.width
+    return MuxCells(
+        header, _site(technology), buffer.rail_layer, ceil(width / technology.site_width - 1e-6)
+    )
+
+
+def _site(technology: Technology) -> Site:
+    size = (technology.site_width, technology.site_height)
+    name = next(name for name, item in technology.lef.sites.items() if item == size)
+    return Site(name, *size)
+
+
+@dataclass(frozen=True, eq=False)
+class MuxReserve:
+    """Room for Vdd-MUX that every tile of a mesh keeps before anything is placed.
+
+    Attributes
+    ----------
+    width : float
+        Of each of the two headers of a tile, over all its rows [m].
+    """
+
+    cells: MuxCells
+    width: float
+    n: int
+
+    def columns(self, tile_rows: int) -> MuxColumns:
+        """Return the sites to keep in tiles of so many rows.
+
+        One Vdd-MUX stands in every row, at its left border; at both borders where the largest
+        variant does not suffice.
+
+        Raises
+        ------
+        PlacementInfeasible
+            When the largest variant does not suffice at both borders either.
+        """
+        fingers = self.width / (tile_rows * self.cells.header.finger_width)
+        for borders in (1, 2):
+            for variant in FINGERS:
+                if variant * borders >= fingers * (1 - 1e-9):
+                    column = self.cells.sites(MuxVariant(variant, False))
+                    column += self.cells.header.well_gap
+                    right = column if borders == 2 else 0
+                    return MuxColumns(column, right, self.cells.flop_sites)
+        most = 2 * tile_rows * FINGERS[-1] * self.cells.header.finger_width
+        raise PlacementInfeasible(
+            f"{self.n} x {self.n} tiles cannot hold their Vdd-MUX: headers of "
+            f"{self.width * 1e6:.0f} µm are to be reserved in each tile, and its {tile_rows} rows "
+            f"hold {most * 1e6:.0f} µm; use more tiles, a lower margin or a larger drop",
+            self.n,
+        )
+
+
+def reserve_muxes(cells: MuxCells, width: float, n: int, margin: float = 2.0) -> MuxReserve | None:
+    """Return the room to keep in each tile of an n x n mesh; None for n = 1, which has no Vdd-MUX.
+
+    Parameters
+    ----------
+    width : float
+        Of each of two headers that could pass on the current of the whole design [m], as
+        `size_headers` gives it.
+    margin : float
+        By how much the current of one tile may exceed the mean of all.
+    """
+    if n == 1:
+        return None
+    if not margin >= 1:
+        raise VoltileError(f"the margin of the Vdd-MUX must be 1 or more, not {margin:g}")
+    return MuxReserve(cells, margin * width / (n * n), n)
