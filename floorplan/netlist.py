@@ -3,10 +3,11 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -258,10 +259,15 @@ _KEYWORDS = frozenset(
     triand trior trireg unsigned use uwire vectored wait wand weak0 weak1 while wire wor xnor
     xor""".split()
 )
+_NO_PORTS: Mapping[str, str] = MappingProxyType({})
 
 
 def write_verilog(
-    netlist: Netlist, path: Path, cell_of: Callable[[int], str] | None = None
+    netlist: Netlist,
+    path: Path,
+    cell_of: Callable[[int], str] | None = None,
+    ports: Mapping[str, str] = _NO_PORTS,
+    statements: Iterable[str] = (),
 ) -> None:
     """Write the netlist as structural Verilog.
 
@@ -269,11 +275,15 @@ def write_verilog(
     ----------
     cell_of : callable, optional
         Gives the cell name to write for an instance index; by default its library name.
+    ports : mapping of name to direction
+        Further ports of one bit, after those of the netlist.
+    statements : iterable of str
+        Further declarations and instances.
     """
     name_of = cell_of or (lambda cell: netlist.library.cell_name[int(netlist.cell_type[cell])])
-    ports = _port_words(netlist)
-    lines = [f"module {_escape(netlist.name)} (" + ", ".join(_escape(p) for p in ports) + ");"]
-    for port, (direction, width) in ports.items():
+    words = _port_words(netlist) | {port: (direction, 0) for port, direction in ports.items()}
+    lines = [f"module {_escape(netlist.name)} (" + ", ".join(_escape(p) for p in words) + ");"]
+    for port, (direction, width) in words.items():
         size = f"[{width - 1}:0] " if width else ""
         lines.append(f"  {direction} {size}{_escape(port)};")
     nets = [_net_text(netlist, net) for net in range(netlist.nets)]
@@ -293,6 +303,7 @@ def write_verilog(
     for port, net in zip(netlist.port_name, netlist.port_net, strict=True):
         if nets[int(net)] != _port_text(port):
             lines.append(f"  assign {_port_text(port)} = {nets[int(net)]};")
+    lines += [f"  {statement}" for statement in statements]
     lines.append("endmodule")
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n")

@@ -1,0 +1,318 @@
+"""Vdd-MUX: sized by Ohm's law, one in every row, none over anything else, chained and loadable."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toy_netlists import make_netlist
+
+from voltile.core import PlacementInfeasible, TechnologyError, VoltileError
+from voltile.floorplan import TileGrid, place
+from voltile.floorplan.mux_cells import (
+    FINGERS,
+    SUPPLIES,
+    VARIANTS,
+    MuxColumns,
+    MuxVariant,
+    mux_cells,
+    mux_models,
+    reserve_muxes,
+)
+from voltile.floorplan.mux_netlist import name_muxes, write_mux_verilog
+from voltile.floorplan.vdd_mux import place_muxes, size_headers
+from voltile.pdk import Lef, read_lef
+
+
+@pytest.fixture(scope="module")
+def cells(mux_technology):
+    return mux_cells(mux_technology)
+
+
+def grid_of(n=3, left=19, right=0, tile_rows=7, tile_sites=60):
+    return TileGrid(n, tile_rows, tile_sites, 4, 2e-7, 1.4e-6, MuxColumns(left, right, 28))
+
+
+# Cells.
+
+
+def test_width_is_that_of_the_fingers_and_of_the_flip_flop(cells, mux_technology):
+    """Two headers of k gate lines and two half pitches at the ends, on 0.2 um sites."""
+    for fingers in FINGERS:
+        assert cells.sites(MuxVariant(fingers, False)) == 2 * fingers + 1
+        # toy_dff_1 has 14 sites, toy_buf_4 has 7.
+        assert cells.sites(MuxVariant(fingers, True)) == 2 * fingers + 1 + 14 + 2 * 7
+    wide = replace(mux_technology, header=replace(mux_technology.header, gate_pitch=0.25e-6))
+    assert mux_cells(wide).sites(MuxVariant(8, False)) == np.ceil(17 * 0.25 / 0.2)
+
+
+def test_lef_is_read_back(cells, mux_technology, tmp_path):
+    (tmp_path / "mux.lef").write_text(cells.lef())
+    found = read_lef([tmp_path / "mux.lef"]).macros
+    assert list(found) == [variant.name for variant in VARIANTS]
+    assert MuxVariant(4, False).name == "vdd_mux_x4" and MuxVariant(4, True).name == "vdd_mux_ff_x4"
+    for variant in VARIANTS:
+        macro = found[variant.name]
+        assert macro.width == pytest.approx(cells.sites(variant) * 0.2e-6)
+        assert macro.height == pytest.approx(1.4e-6)
+        pins = {"VDDT", *SUPPLIES, "SEL", "SELB"} | ({"SI", "SO", "CK"} & set(macro.pin_offset))
+        assert set(macro.pin_offset) == pins
+        assert ("SI" in pins) == variant.has_flop
+
+
+def test_lef_is_read_by_klayout(cells, tmp_path):
+    """An independent reader: every macro of its size, its pins apart from each other."""
+    db = pytest.importorskip("klayout.db", reason="needs klayout")
+    (tmp_path / "mux.lef").write_text(cells.lef())
+    layout, options = db.Layout(), db.LoadLayoutOptions()
+    options.lefdef_config.macro_resolution_mode = 1  # LEF geometry, whatever FOREIGN says
+    layout.read(str(tmp_path / "mux.lef"), options)
+    assert {cell.name for cell in layout.each_cell()} == {variant.name for variant in VARIANTS}
+    pins, labels = (layout.find_layer(db.LayerInfo(2, kind)) for kind in (2, 1))
+    for variant in VARIANTS:
+        cell = layout.cell(variant.name)
+        assert cell.dbbox() == db.DBox(0, 0, cells.sites(variant) * 0.2, 1.4)
+        shapes = [shape.box for shape in cell.shapes(pins).each()]
+        texts = [shape.text for shape in cell.shapes(labels).each()]
+        assert len(shapes) == len({text.string for text in texts}) == (8, 11)[variant.has_flop]
+        for at, box in enumerate(shapes):
+            assert not any(box.touches(other) for other in shapes[:at])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("header", "technology toy has no headers measured: a Vdd-MUX cannot be sized"),
+        ("macro", "technology toy: no LEF macro for toy_dff_1"),
+        ("rail", ("technology toy: toy_buf_4 has no power pin on a routing layer of its LEF "
+                  "files")),
+    ],
+)  # fmt: skip
+def test_technology_without_vdd_mux_is_refused(mux_technology, toy_technology, change, message):
+    lef = toy_technology.lef
+    fewer = {name: macro for name, macro in lef.macros.items() if name != "toy_dff_1"}
+    technology = {
+        "header": toy_technology,
+        "macro": replace(mux_technology, lef=Lef(fewer, lef.sites, lef.layers)),
+        "rail": replace(mux_technology, lef=lef),
+    }[change]
+    with pytest.raises(TechnologyError) as fault:
+        mux_cells(technology)
+    assert str(fault.value) == message
+
+
+# Sizes.
+
+
+def test_headers_obey_ohms_law(mux_technology):
+    """R W = 1e-3 / (VddH ratio^3) ohm m; 2 % of either supply at the current of either."""
+    header = mux_technology.header
+    low, high = np.array([4e-5, 5e-4, 0.0]), np.array([4e-4, 6e-4, 1e-3])
+    width = size_headers(low, high, 0.6, 1.0, header)
+    at_low = 1e-3 / 0.6**3 * low / (0.02 * 0.6)
+    at_high = 1e-3 * high / (0.02 * 1.0)
+    np.testing.assert_allclose(width, np.maximum(at_low, at_high), rtol=1e-12)
+    assert (at_low > at_high).tolist() == [False, True, False]  # either may be the one that counts
+    # Twice the drop, half the width.
+    np.testing.assert_allclose(size_headers(low, high, 0.6, 1.0, header, 0.04), width / 2)
+    with pytest.raises(VoltileError, match="^the drop of the headers must be between 0 and 1"):
+        size_headers(low, high, 0.6, 1.0, header, 0)
+
+
+@pytest.mark.parametrize(("left", "right"), [(19, 0), (19, 19), (67, 0), (7, 5)])
+def test_smallest_vdd_mux_that_suffices(mux_technology, cells, left, right):
+    """No tile has less header than it needs, and none could do with the next smaller choice."""
+    grid = grid_of(left=left, right=right)
+    fits = [k for k in FINGERS if 2 * k + 1 + 2 <= left]
+    totals = {k for k in fits} | {2 * k for k in fits if 2 * k + 1 + 2 <= right}
+    rng = np.random.default_rng(3)
+    needed = rng.uniform(0, max(totals), grid.tiles) * grid.tile_rows * 0.5e-6
+    needed[:2] = max(totals) * grid.tile_rows * 0.5e-6, 0  # to the last finger; none at all
+    muxes = place_muxes(grid, cells, needed)
+    fingers = np.array([int(name.rpartition("x")[2]) for name in muxes.cells])[muxes.kind]
+    per_tile = np.bincount(muxes.tile, fingers) / grid.tile_rows
+    for tile in range(grid.tiles):
+        wanted = needed[tile] / 0.5e-6 / grid.tile_rows
+        assert per_tile[tile] == min(total for total in totals if total >= wanted * (1 - 1e-12))
+    np.testing.assert_allclose(muxes.header_width, per_tile * grid.tile_rows * 0.5e-6)
+    resistance = muxes.resistance(mux_technology.header, 0.8, 1.0)
+    np.testing.assert_allclose(resistance * muxes.header_width, 1e-3 / 0.8**3)
+
+
+def test_drop_stays_within_what_is_allowed(mux_technology, cells):
+    rng = np.random.default_rng(4)
+    header, current = mux_technology.header, rng.uniform(1e-4, 5e-4, (2, 9))
+    width = size_headers(*current, 0.8, 1.0, header)
+    muxes = place_muxes(grid_of(left=67), cells, width)
+    for vdd, amperes in zip((0.8, 1.0), current, strict=True):
+        assert (muxes.resistance(header, vdd, 1.0) * amperes <= 0.02 * vdd * (1 + 1e-9)).all()
+
+
+def test_mesh_that_keeps_too_little_is_refused(cells):
+    needed = np.full(9, 20e-6)
+    needed[5] = 36e-6
+    with pytest.raises(PlacementInfeasible) as fault:
+        place_muxes(grid_of(), cells, needed)
+    # 19 sites hold 8 fingers of 0.5 um beside the well; 7 rows.
+    assert str(fault.value) == (
+        "3 x 3 tiles cannot hold their Vdd-MUX: tile 5 needs headers of 36.0 µm, and 28.0 µm fit "
+        "into the sites kept in its 7 rows; keep 1.29 times as much, or allow a larger drop"
+    )
+    assert fault.value.tiles == 3
+    with pytest.raises(PlacementInfeasible) as fault:
+        place_muxes(grid_of(left=0), cells, needed)
+    assert str(fault.value) == "3 x 3 tiles keep no sites for Vdd-MUX"
+
+
+# Places.
+
+
+def painted(grid, muxes):
+    """Every Vdd-MUX on a floor of sites: its index, -1 where there is none."""
+    floor = np.full((grid.core_rows, grid.core_sites), -1)
+    for mux, kind in enumerate(muxes.kind):
+        site, row = muxes.site[mux], muxes.row[mux]
+        places = floor[row, site : site + muxes.sites[kind]]
+        assert len(places) == muxes.sites[kind] and (places == -1).all()
+        places[:] = mux
+    return floor
+
+
+@pytest.mark.parametrize(("left", "right", "needed"), [(19, 0, 28e-6), (19, 15, 40e-6)])
+def test_every_row_of_every_tile_has_its_vdd_mux(cells, left, right, needed):
+    """At its border, clear of cells by the spacing of wells, and of other tiles by the gap."""
+    grid = grid_of(left=left, right=right)
+    muxes = place_muxes(grid, cells, np.full(grid.tiles, needed))
+    floor = painted(grid, muxes)
+    for tile, (site, row) in enumerate(grid.tile_origin):
+        whole = slice(site, site + grid.tile_width)
+        for up in range(grid.tile_rows):
+            line = floor[row + up, whole]
+            here = np.unique(line[line >= 0])
+            assert len(here) == (2 if right else 1)
+            assert (muxes.tile[here] == tile).all()
+            assert line[0] >= 0 and (line[-1] >= 0) == bool(right)
+        assert (floor[row : row + grid.tile_rows, whole] >= 0).any(axis=1).all()
+    row, site = np.indices(floor.shape)
+    is_cell = grid.tile_at(site, row) >= 0
+    for apart in (1, 2):  # two sites between wells
+        assert not (is_cell[:, apart:] & (floor[:, :-apart] >= 0)).any()
+        assert not (is_cell[:, :-apart] & (floor[:, apart:] >= 0)).any()
+    holders = muxes.flop
+    assert muxes.tile[holders].tolist() == list(range(grid.tiles))
+    assert all("_ff_" in muxes.cells[kind] for kind in muxes.kind[holders])
+    others = np.setdiff1d(np.arange(len(muxes.kind)), holders)
+    assert not any("_ff_" in muxes.cells[kind] for kind in muxes.kind[others])
+
+
+def test_chain_visits_every_tile_by_way_of_its_neighbours(cells):
+    grid = grid_of(n=4)
+    muxes = place_muxes(grid, cells, np.full(16, 1e-5))
+    assert sorted(muxes.chain) == list(range(16))
+    column, line = muxes.chain % 4, muxes.chain // 4
+    assert (np.abs(np.diff(column)) + np.abs(np.diff(line)) == 1).all()
+    # Three steps along each of four lines, one up after each but the last.
+    across = (grid.tile_width + 4) * 0.2e-6
+    assert muxes.chain_length == pytest.approx(12 * across + 3 * (grid.tile_rows + 1) * 1.4e-6)
+
+
+# In a placed design.
+
+
+@pytest.fixture(scope="module")
+def placed(toy_mac, mux_technology, cells):
+    """A mesh with Vdd-MUX, and the placement of a multiply-accumulate unit on it."""
+    reserve = reserve_muxes(cells, 60e-6, 3)
+    return place(toy_mac.netlist, toy_mac.clocks, mux_technology, 3, 0.7, reserve=reserve)
+
+
+def test_cells_stand_clear_of_the_vdd_mux(placed, toy_mac, mux_technology, cells):
+    grid, netlist = placed.grid, toy_mac.netlist
+    assert grid.mux.left > 0
+    muxes = place_muxes(grid, cells, np.full(9, 60e-6 / 9))
+    floor = painted(grid, muxes)
+    widths = [mux_technology.lef.macros[name].width for name in netlist.library.cell_name]
+    sites = np.rint(np.array(widths) / 0.2e-6).astype(int)[netlist.cell_type]
+    for cell in range(netlist.cells):
+        site, row = placed.site[cell], placed.row[cell]
+        places = floor[row, site : site + sites[cell]]
+        assert (places == -1).all()
+        places[:] = -2
+    capacity = grid.tiles * (grid.tile_rows * grid.tile_sites - 28)
+    assert (floor == -2).sum() / capacity == pytest.approx(0.7, abs=0.03)
+
+
+def bench(netlist, muxes, names, folder):
+    """Shift bits through the netlist with all cells of the design hollow; return the rails."""
+    library = netlist.library
+    hollow = []
+    for kind in np.unique(netlist.cell_type):
+        pins = ", ".join(library.pin_name[pin] for pin in library.pins_of(int(kind)))
+        hollow.append(f"module {library.cell_name[kind]} ({pins}); inout {pins}; endmodule")
+    rng = np.random.default_rng(1)
+    wanted = rng.integers(0, 2, (4, len(muxes.chain))).astype(bool)
+    steps = [
+        f"{names.scan_in} = {int(bit)}; #1 clock = 1; #1 clock = 0;"
+        + (" #1 $display(\"%b\", dut." + names.rail + ");" if last else "")
+        for row in wanted
+        for bit, last in zip(
+            muxes.bit_stream(row), np.arange(len(row)) == len(row) - 1, strict=True
+        )
+    ]
+    (folder / "bench.v").write_text(
+        mux_models() + "\n".join(hollow) + f"""
+module bench;
+  reg {names.scan_in}, clock;
+  supply0 low;
+  supply1 high;
+  wire out;
+  {netlist.name} dut (.{names.scan_in}({names.scan_in}), .{names.scan_clock}(clock),
+    .{names.scan_out}(out), .{names.supplies[0]}(low), .{names.supplies[1]}(high));
+  initial begin
+    clock = 0;
+    {"".join(steps)}
+    $finish;
+  end
+endmodule
+"""
+    )
+    build = ["iverilog", "-g2005", "-Wall", "-Wno-timescale", "-o", "bench.vvp", "-s", "bench",
+             "bench.v", "netlist.v"]  # fmt: skip
+    done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    faults = [line for line in done.stderr.splitlines() if "vdd_mux" in line]
+    assert not faults, faults
+    shown = subprocess.run(["vvp", "-n", "bench.vvp"], cwd=folder, capture_output=True, text=True,
+                           check=True).stdout.split()  # fmt: skip
+    rails = np.array([[int(bit) for bit in reversed(row)] for row in shown], dtype=bool)
+    return wanted, rails
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs iverilog")
+def test_bits_shifted_through_the_written_netlist_set_the_tiles(placed, toy_mac, cells, tmp_path):
+    """VddL is a 0 and VddH a 1, so that the rail of each tile tells to which it is tied."""
+    muxes = place_muxes(placed.grid, cells, np.full(9, 60e-6 / 9))
+    names = write_mux_verilog(toy_mac.netlist, muxes, tmp_path / "netlist.v")
+    wanted, rails = bench(toy_mac.netlist, muxes, names, tmp_path)
+    np.testing.assert_array_equal(rails, wanted)
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs iverilog")
+def test_names_keep_clear_of_those_of_the_design(toy_technology, cells, tmp_path):
+    """A design that has taken the names already, two Vdd-MUX a row."""
+    design = {
+        "vdd_mux_0_0": ("toy_inv_1", {"A": "scan_in", "Y": "vdd_tile"}),
+        "VDDL": ("toy_inv_1", {"A": "vdd_tile", "Y": "vdd_scan[1]"}),
+        "u": ("toy_inv_1", {"A": "vdd_scan[1]", "Y": "scan_out"}),
+    }
+    netlist = make_netlist(toy_technology.library(1.0), design, ["scan_in"], ["scan_out"])
+    muxes = place_muxes(grid_of(n=2, left=19, right=15), cells, np.full(4, 40e-6))
+    names = write_mux_verilog(netlist, muxes, tmp_path / "netlist.v")
+    assert names == name_muxes(netlist, muxes)
+    assert (names.scan_in, names.scan_out, names.rail) == ("scan_in_", "scan_out_", "vdd_tile_")
+    assert names.supplies[0] == "VDDL_" and names.scan == "vdd_scan_"
+    assert len(set(names.instances)) == len(muxes.kind) == 2 * 7 * 4
+    assert not set(names.instances) & set(netlist.cell_name)
+    wanted, rails = bench(netlist, muxes, names, tmp_path)
+    np.testing.assert_array_equal(rails, wanted)
