@@ -13,12 +13,27 @@ place, place_for_timing, check_mesh : placement, also with critical nets short.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
 interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates where time is left.
 use_slack, cell_slack : slower versions of cells within a clock period.
+MuxCells, mux_cells, mux_models : the Vdd-MUX of a technology, as LEF and Verilog.
+MuxReserve, reserve_muxes : room for Vdd-MUX that tiles keep before placement.
+VddMuxes, size_headers, place_muxes : Vdd-MUX that carry the tiles' current, and their scan chain.
+MuxNames, name_muxes, write_mux_verilog : a netlist with its Vdd-MUX.
+PowerGrid, make_power_grid : stripes and ring of five nets.
+LayoutArea, layout_area : area as in Table 4.1.
 VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
 opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
 """
 
 from voltile.floorplan.clocks import ClockNetwork, trace_clocks
 from voltile.floorplan.constraints import Constraints, read_sdc
+from voltile.floorplan.layout_area import LayoutArea, layout_area
+from voltile.floorplan.mux_cells import (
+    MuxCells,
+    MuxReserve,
+    mux_cells,
+    mux_models,
+    reserve_muxes,
+)
+from voltile.floorplan.mux_netlist import MuxNames, name_muxes, write_mux_verilog
 from voltile.floorplan.netlist import (
     Netlist,
     netlist_from_arrays,
@@ -34,6 +49,7 @@ from voltile.floorplan.placement import (
     placement_to_arrays,
 )
 from voltile.floorplan.poly_bias import BiasPlan, BiasStage, assign_bias, interface_cells
+from voltile.floorplan.power_grid import PowerGrid, make_power_grid
 from voltile.floorplan.slack_use import cell_slack, use_slack
 from voltile.floorplan.source_files import source_files
 from voltile.floorplan.synth import Sources, synthesize
@@ -41,6 +57,7 @@ from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Timer, Timing, Wires
 from voltile.floorplan.timing_driven import place_for_timing
 from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
+from voltile.floorplan.vdd_mux import VddMuxes, place_muxes, size_headers
 from voltile.floorplan.vdd_selection import VddPlan, select_vdd
 
 __all__ = [
@@ -48,13 +65,19 @@ __all__ = [
     "BiasStage",
     "ClockNetwork",
     "Constraints",
+    "LayoutArea",
+    "MuxCells",
+    "MuxNames",
+    "MuxReserve",
     "Netlist",
     "Placement",
+    "PowerGrid",
     "Sources",
     "TileGrid",
     "Timer",
     "Timing",
     "TimingGraph",
+    "VddMuxes",
     "VddPlan",
     "Wires",
     "assign_bias",
@@ -62,19 +85,28 @@ __all__ = [
     "cell_slack",
     "check_mesh",
     "interface_cells",
+    "layout_area",
+    "make_power_grid",
     "make_tile_grid",
+    "mux_cells",
+    "mux_models",
+    "name_muxes",
     "netlist_from_arrays",
     "netlist_to_arrays",
     "opensta_worst_slack",
     "place",
     "place_for_timing",
+    "place_muxes",
     "placement_from_arrays",
     "placement_to_arrays",
     "read_sdc",
+    "reserve_muxes",
     "select_vdd",
+    "size_headers",
     "source_files",
     "synthesize",
     "use_slack",
     "trace_clocks",
+    "write_mux_verilog",
     "write_verilog",
 ]
