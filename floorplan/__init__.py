@@ -14,8 +14,9 @@ Placement, placement_to_arrays, placement_from_arrays : where cells stand.
 interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates where time is left.
 use_slack, cell_slack : slower versions of cells within a clock period.
 MuxCells, mux_cells, mux_models : the Vdd-MUX of a technology, as LEF and Verilog.
-MuxReserve, reserve_muxes : room for Vdd-MUX that tiles keep before placement.
-VddMuxes, size_headers, place_muxes : Vdd-MUX that carry the tiles' current, and their scan chain.
+MuxReserve : room for Vdd-MUX that tiles keep before placement.
+VddMuxes, size_headers, place_muxes, place_with_muxes : Vdd-MUX that carry the tiles' current, and
+    their scan chain.
 MuxNames, name_muxes, write_mux_verilog : a netlist with its Vdd-MUX.
 PowerGrid, make_power_grid : stripes and ring of five nets.
 LayoutArea, layout_area : area as in Table 4.1.
@@ -31,7 +32,6 @@ from voltile.floorplan.mux_cells import (
     MuxReserve,
     mux_cells,
     mux_models,
-    reserve_muxes,
 )
 from voltile.floorplan.mux_netlist import MuxNames, name_muxes, write_mux_verilog
 from voltile.floorplan.netlist import (
@@ -57,7 +57,12 @@ from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Timer, Timing, Wires
 from voltile.floorplan.timing_driven import place_for_timing
 from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
-from voltile.floorplan.vdd_mux import VddMuxes, place_muxes, size_headers
+from voltile.floorplan.vdd_mux import (
+    VddMuxes,
+    place_muxes,
+    place_with_muxes,
+    size_headers,
+)
 from voltile.floorplan.vdd_selection import VddPlan, select_vdd
 
 __all__ = [
@@ -97,10 +102,10 @@ __all__ = [
     "place",
     "place_for_timing",
     "place_muxes",
+    "place_with_muxes",
     "placement_from_arrays",
     "placement_to_arrays",
     "read_sdc",
-    "reserve_muxes",
     "select_vdd",
     "size_headers",
     "source_files",

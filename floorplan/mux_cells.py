@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
-from voltile.core import PlacementInfeasible, TechnologyError, VoltileError
+from voltile.core import PlacementInfeasible, TechnologyError
 from voltile.pdk import Header, Technology
 from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text
 
@@ -195,24 +195,6 @@ class MuxReserve:
         raise PlacementInfeasible(
             f"{self.n} x {self.n} tiles cannot hold their Vdd-MUX: headers of "
             f"{self.width * 1e6:.0f} µm are to be reserved in each tile, and its {tile_rows} rows "
-            f"hold {most * 1e6:.0f} µm; use more tiles, a lower margin or a larger drop",
+            f"hold {most * 1e6:.0f} µm; use more tiles, or allow a larger drop",
             self.n,
         )
-
-
-def reserve_muxes(cells: MuxCells, width: float, n: int, margin: float = 2.0) -> MuxReserve | None:
-    """Return the room to keep in each tile of an n x n mesh; None for n = 1, which has no Vdd-MUX.
-
-    Parameters
-    ----------
-    width : float
-        Of each of two headers that could pass on the current of the whole design [m], as
-        `size_headers` gives it.
-    margin : float
-        By how much the current of one tile may exceed the mean of all.
-    """
-    if n == 1:
-        return None
-    if not margin >= 1:
-        raise VoltileError(f"the margin of the Vdd-MUX must be 1 or more, not {margin:g}")
-    return MuxReserve(cells, margin * width / (n * n), n)

@@ -9,13 +9,15 @@ through the mesh line by line, back and forth.
 Left out: the resistance of a row's own rail between its Vdd-MUX and its cells.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, VoltileError
-from voltile.floorplan.mux_cells import FINGERS, MuxCells, MuxVariant
+from voltile.floorplan.mux_cells import FINGERS, MuxCells, MuxReserve, MuxVariant
+from voltile.floorplan.placement import Placement
 from voltile.floorplan.tiles import TileGrid
 from voltile.pdk import Header
 
@@ -24,6 +26,11 @@ Ints = NDArray[np.int64]
 
 # Part of the supply that a header may drop at the peak current.
 DROP = 0.02
+# What a tile keeps for its Vdd-MUX at first, over the mean of all tiles; then over the most that a
+# tile of the placement before needs; and how often a design is placed. On processor cores of 10 k
+# to 30 k cells, and on grids of MACs, the most is 1.1 to 2.5 times the mean at 3 x 3 tiles and 2.3
+# to 4.6 times at 7 x 7.
+_FIRST, _AGAIN, _ATTEMPTS = 1.5, 1.1, 4
 _ROUNDING = 1e-9
 
 
@@ -149,6 +156,45 @@ def place_muxes(grid: TileGrid, cells: MuxCells, width: Floats) -> VddMuxes:
         np.asarray(borders * fingers * grid.tile_rows * cells.header.finger_width), chain,
         float(np.abs(np.diff(x)).sum() + np.abs(np.diff(y)).sum()),
     )  # fmt: skip
+
+
+def place_with_muxes(
+    place: Callable[[MuxReserve], Placement],
+    widths: Callable[[Placement], Floats],
+    cells: MuxCells,
+    total: float,
+    n: int,
+) -> tuple[Placement, VddMuxes]:
+    """Place a design so that the Vdd-MUX of its tiles fit into what the mesh keeps for them.
+
+    How uneven the tiles come out is not known before. Where one needs more than was kept, the
+    design is placed again with as much kept in each.
+
+    Parameters
+    ----------
+    place : callable
+        Places on n x n tiles that keep some room.
+    widths : callable
+        How wide each header of each tile must be in a placement [m], shape (tiles,).
+    total : float
+        How wide two headers for the whole design would be [m].
+
+    Raises
+    ------
+    PlacementInfeasible
+        When it still does not fit after some placements, or cannot be placed.
+    """
+    kept, attempts = _FIRST * total / (n * n), 0
+    while True:
+        placement = place(MuxReserve(cells, kept, n))
+        needed = widths(placement)
+        attempts += 1
+        try:
+            return placement, place_muxes(placement.grid, cells, needed)
+        except PlacementInfeasible:
+            if attempts == _ATTEMPTS:
+                raise
+        kept = _AGAIN * float(needed.max())
 
 
 def _choose(grid: TileGrid, cells: MuxCells, width: Floats) -> tuple[Ints, Ints]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltile.core import PlacementInfeasible, VoltileError
+from voltile.core import PlacementInfeasible
 from voltile.floorplan import TileGrid, make_tile_grid
-from voltile.floorplan.mux_cells import MuxColumns, MuxReserve, mux_cells, reserve_muxes
+from voltile.floorplan.mux_cells import MuxColumns, MuxReserve, mux_cells
 
 # Area of all cells, widest cell, utilisation, tiles a side.
 MESHES = [(4e-9, 3e-6, 0.7, n) for n in (1, 2, 3, 5, 7)] + [(5e-10, 2.8e-6, 0.93, 4)]
@@ -106,7 +106,7 @@ def test_more_than_one_border_holds_goes_to_both(mux_technology):
         reserve.columns(5)
     assert str(fault.value) == (
         "2 x 2 tiles cannot hold their Vdd-MUX: headers of 165 µm are to be reserved in each tile, "
-        "and its 5 rows hold 160 µm; use more tiles, a lower margin or a larger drop"
+        "and its 5 rows hold 160 µm; use more tiles, or allow a larger drop"
     )
 
 
@@ -122,15 +122,6 @@ def test_row_of_the_flip_flop_does_not_count_as_room_for_a_wide_cell(mux_technol
         "7 x 7 tiles are too many: a tile is 4.20 µm wide and the widest cell 4.30 µm; use fewer "
         "tiles or a lower utilisation"
     )
-
-
-def test_uncut_layout_keeps_no_room(mux_technology):
-    cells = mux_cells(mux_technology)
-    assert reserve_muxes(cells, 1e-4, 1) is None
-    assert reserve_muxes(cells, 1.8e-4, 3, margin=1.5).width == pytest.approx(3e-5)
-    with pytest.raises(VoltileError) as fault:
-        reserve_muxes(cells, 1e-4, 2, margin=0.9)
-    assert str(fault.value) == "the margin of the Vdd-MUX must be 1 or more, not 0.9"
 
 
 def test_one_tile_has_no_gap(toy_technology):

@@ -15,13 +15,13 @@ from voltile.floorplan.mux_cells import (
     SUPPLIES,
     VARIANTS,
     MuxColumns,
+    MuxReserve,
     MuxVariant,
     mux_cells,
     mux_models,
-    reserve_muxes,
 )
 from voltile.floorplan.mux_netlist import name_muxes, write_mux_verilog
-from voltile.floorplan.vdd_mux import place_muxes, size_headers
+from voltile.floorplan.vdd_mux import place_muxes, place_with_muxes, size_headers
 from voltile.pdk import Lef, read_lef
 
 
@@ -223,7 +223,7 @@ def test_chain_visits_every_tile_by_way_of_its_neighbours(cells):
 @pytest.fixture(scope="module")
 def placed(toy_mac, mux_technology, cells):
     """A mesh with Vdd-MUX, and the placement of a multiply-accumulate unit on it."""
-    reserve = reserve_muxes(cells, 60e-6, 3)
+    reserve = MuxReserve(cells, 8e-6, 3)
     return place(toy_mac.netlist, toy_mac.clocks, mux_technology, 3, 0.7, reserve=reserve)
 
 
@@ -241,6 +241,33 @@ def test_cells_stand_clear_of_the_vdd_mux(placed, toy_mac, mux_technology, cells
         places[:] = -2
     capacity = grid.tiles * (grid.tile_rows * grid.tile_sites - 28)
     assert (floor == -2).sum() / capacity == pytest.approx(0.7, abs=0.03)
+
+
+def test_more_is_kept_where_a_tile_needs_more(toy_mac, mux_technology, cells):
+    """One cell draws all the current: its tile needs nine times the mean."""
+    netlist = toy_mac.netlist
+    draws = np.where(np.arange(netlist.cells) == 0, 60e-6, 0)
+    kept = []
+
+    def place_it(reserve):
+        kept.append(reserve.width)
+        return place(netlist, toy_mac.clocks, mux_technology, 3, 0.7, reserve=reserve)
+
+    def widths(placement):
+        return np.bincount(placement.tile, draws, 9)
+
+    placement, muxes = place_with_muxes(place_it, widths, cells, draws.sum(), 3)
+    assert (muxes.header_width >= widths(placement)).all()
+    assert kept == pytest.approx([1.5 * 60e-6 / 9, 1.1 * 60e-6])
+    endless = []
+
+    def more_and_more(placement):
+        endless.append(2 * (endless or [2e-5])[-1])
+        return np.full(9, endless[-1])
+
+    with pytest.raises(PlacementInfeasible, match="3 x 3 tiles cannot hold their Vdd-MUX: tile 0"):
+        place_with_muxes(place_it, more_and_more, cells, 1e-5, 3)
+    assert len(endless) == 4
 
 
 def bench(netlist, muxes, names, folder):
@@ -316,3 +343,37 @@ def test_names_keep_clear_of_those_of_the_design(toy_technology, cells, tmp_path
     assert not set(names.instances) & set(netlist.cell_name)
     wanted, rails = bench(netlist, muxes, names, tmp_path)
     np.testing.assert_array_equal(rails, wanted)
+
+
+# On a real technology.
+
+
+def test_vdd_mux_of_a_foundry_technology(sky130hd, tmp_path):
+    """One gate line a site of 0.46 um; dfxtp_1 has 16 sites, and each of two buf_8 has 12."""
+    cells = mux_cells(sky130hd)
+    assert cells.layer == "met1" and cells.site.name == "unithd"
+    assert cells.sites(MuxVariant(4, False)) == 9
+    assert cells.sites(MuxVariant(4, True)) == 9 + 16 + 2 * 12
+    db = pytest.importorskip("klayout.db", reason="needs klayout")
+    (tmp_path / "mux.lef").write_text(cells.lef())
+    layout, options = db.Layout(), db.LoadLayoutOptions()
+    options.lefdef_config.macro_resolution_mode = 1
+    technology = [path for name, path in sky130hd.files.items() if name.endswith(".tlef")]
+    options.lefdef_config.lef_files = list(map(str, technology))
+    layout.read(str(tmp_path / "mux.lef"), options)
+    assert layout.cell("vdd_mux_x4").dbbox() == db.DBox(0, 0, 9 * 0.46, 2.72)
+    names = {info.name for info in layout.layer_infos()}
+    assert names == {"OUTLINE", "met1.PIN", "met1.LABEL"}
+
+
+def test_headers_of_a_foundry_technology_keep_the_drop(sky130hd):
+    """A mean tile of a processor core, sized by hand from the table of resistances."""
+    header = sky130hd.header
+    low, high = np.full(9, 2e-4), np.full(9, 4e-4)
+    width = size_headers(low, high, 1.6, 1.76, header)
+    resistance = header.resistance[header.vdds.index(1.76), -1]
+    at_high = resistance * 4e-4 / (0.02 * 1.76)
+    assert width == pytest.approx(np.maximum(
+        at_high, header.on_resistance(1.6, 1.76) * 2e-4 / (0.02 * 1.6)))  # fmt: skip
+    # 5.1 kohm um: some 60 um of header for 0.4 mA.
+    assert 50e-6 < width[0] < 70e-6
