@@ -49,14 +49,23 @@ class Layer:
     sheet_resistance: float = 0.0
     current_density: float = 0.0
 
+    @property
+    def is_vertical(self) -> bool:
+        """Whether wires run up and down."""
+        return self.direction == "VERTICAL"
+
 
 @dataclass
 class Lef:
-    """Macros, sites (width, height [m]) and routing layers, lowest first, of a set of LEF files."""
+    """Macros, sites (width, height [m]) and routing layers, lowest first, of a set of LEF files.
+
+    `grid` is the manufacturing grid [m], 0 where none is given.
+    """
 
     macros: dict[str, Macro] = field(default_factory=dict)
     sites: dict[str, tuple[float, float]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
+    grid: float = 0.0
 
 
 def read_lef(paths: Iterable[Path]) -> Lef:
@@ -90,6 +99,8 @@ def _read_file(path: Path, lef: Lef) -> None:
             if not kind and words[0] in ("MACRO", "SITE", "LAYER") and len(words) == 2:
                 kind, name, size, pins, pin, rail = words[0], words[1], (0.0, 0.0), {}, "", ""
                 statements = []
+            elif not kind and words[0] == "MANUFACTURINGGRID":
+                lef.grid = float(words[1]) * 1e-6
             elif kind and words[0] == "SIZE":
                 size = (float(words[1]) * 1e-6, float(words[3]) * 1e-6)
             elif kind == "MACRO" and words[0] == "PIN":

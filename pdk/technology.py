@@ -56,6 +56,10 @@ class Technology:
         Placement site [m].
     tile_gap : int
         Void between tiles beside each other, in sites.
+    site_name : str
+        Of the placement site in the LEF files.
+    lef_files : tuple of Path
+        In the order of reading, the technology part first.
     files : mapping of name to Path
         What it is read from, by the name that the manifest gives.
     mixed_supply_file : Path, optional
@@ -80,6 +84,8 @@ class Technology:
     leakage_corner: str
     libraries: Mapping[str, Mapping[float, Path]]
     lef: Lef
+    lef_files: tuple[Path, ...]
+    site_name: str
     site_width: float
     site_height: float
     tile_gap: int
@@ -323,7 +329,8 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
     nominal = float(manifest["nominal_vdd_v"])
     libraries = _libraries(manifest["library"], biases, nominal, existing)
     named = _texts("tech_lef", layout["tech_lef"]) + _texts("lef", layout["lef"])
-    lef = read_lef([existing(name) for name in named])
+    lef_files = tuple(existing(name) for name in named)
+    lef = read_lef(lef_files)
     if layout["site"] not in lef.sites:
         raise ValueError(f"no LEF file defines site '{layout['site']}'")
     site = lef.sites[layout["site"]]
@@ -349,6 +356,8 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         else corner.get("leakage", corner["timing"]),
         libraries=libraries,
         lef=lef,
+        lef_files=lef_files,
+        site_name=layout["site"],
         site_width=site[0],
         site_height=site[1],
         tile_gap=gap,

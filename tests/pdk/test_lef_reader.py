@@ -43,7 +43,8 @@ def test_sizes_and_the_middle_of_first_shapes_are_in_metres(tmp_path):
     assert inv.pin_offset == {"A": pytest.approx((0.20e-6, 1.25e-6))}
 
 
-LAYERS = """LAYER poly
+LAYERS = """MANUFACTURINGGRID 0.005 ;
+LAYER poly
   TYPE MASTERSLICE ;
 END poly
 LAYER m1
@@ -113,6 +114,13 @@ def test_layers_of_a_foundry(sky130hd):
     assert (top.sheet_resistance, top.current_density) == (0.0285, pytest.approx(10170))
     assert list(sky130hd.lef.layers) == ["li1", "met1", "met2", "met3", "met4", "met5"]
     assert sky130hd.lef.macros[sky130hd.buffer_cell].rail_layer == "met1"
+
+
+def test_manufacturing_grid_and_direction(tmp_path):
+    lef = read(tmp_path, LAYERS)
+    assert [layer.is_vertical for layer in lef.layers.values()] == [False, True]
+    assert lef.grid == pytest.approx(5e-9)
+    assert read(tmp_path, TEXT).grid == 0
 
 
 def test_several_files_join(tmp_path):
