@@ -10,6 +10,7 @@ MixedSupply : what a driver at a lower supply does to leakage, delay and setup.
 LibrarySet : the libraries of a few supplies in every bias.
 Tables : many NLDM tables as one block.
 read_cell_library, read_liberty, read_lef : the file readers.
+write_timing_liberty : a library, also one between two supplies, for another timing tool.
 parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressions.
 """
 
@@ -36,6 +37,7 @@ from voltile.pdk.technology import (
     find_pdk,
     read_technology,
 )
+from voltile.pdk.timing_liberty import write_timing_liberty
 
 __all__ = [
     "ArcType",
@@ -64,4 +66,5 @@ __all__ = [
     "read_technology",
     "truth_table",
     "variables",
+    "write_timing_liberty",
 ]

@@ -35,6 +35,12 @@ _ARC_TYPES = {item.name.lower(): item for item in ArcType} | {
     "three_state_enable": ArcType.TRISTATE,
     "three_state_disable": ArcType.TRISTATE,
 }
+_THRESHOLDS = {
+    f"{level}_pct_{edge}"
+    for level in ("input_threshold", "output_threshold", "slew_lower_threshold",
+                  "slew_upper_threshold")
+    for edge in ("rise", "fall")
+} | {"slew_derate_from_library"}  # fmt: skip
 # Variables that belong to the second axis of a table, whatever place a template gives them.
 _SECOND_AXIS = ("total_output_net_capacitance", "constrained_pin_transition")
 _EDGE_TABLES = (("cell_rise", "rise_transition"), ("cell_fall", "fall_transition"))
@@ -182,6 +188,7 @@ def _build(library: Group) -> CellLibrary:
         leakage_when=tuple(normal_form(when) for _, _, when in leakages),
         sequential=sequential,
         tables=pack_tables(builder.tables),
+        thresholds={name: library.number(name) for name in _THRESHOLDS & library.attributes.keys()},
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import Any
@@ -136,6 +136,9 @@ class CellLibrary:
     sequential : mapping of cell index to Sequential
     bias : str
         Version of the cells, a gate length or a Vth flavour (`Technology.biases`).
+    thresholds : mapping of str to float
+        Between which levels delays and slews are measured [% of the supply], by the names that
+        Liberty has for them; `slew_derate_from_library`.
     """
 
     name: str
@@ -169,6 +172,7 @@ class CellLibrary:
     sequential: Mapping[int, Sequential]
     tables: Tables
     bias: str = ""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def cell_index(self) -> dict[str, int]:

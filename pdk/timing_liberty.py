@@ -1,0 +1,194 @@
+"""Writes a cell library at one supply as Liberty: what setup timing needs of it.
+
+Any `CellLibrary` will do, also one between two characterised supplies. Energy, leakage and hold
+checks are left out. Numbers have nine significant digits.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import write_atomically
+from voltile.pdk.library import (
+    ArcType,
+    CellLibrary,
+    Direction,
+    Sense,
+    Sequential,
+    SequentialKind,
+)
+
+# Units of the file: 1 ns, 1 pF.
+_TIME, _LOAD = 1e-9, 1e-12
+_SENSES = {
+    Sense.POSITIVE: "positive_unate",
+    Sense.NEGATIVE: "negative_unate",
+    Sense.NON_UNATE: "non_unate",
+}
+_CHECKS = (
+    ArcType.SETUP_RISING, ArcType.SETUP_FALLING, ArcType.RECOVERY_RISING, ArcType.RECOVERY_FALLING,
+)  # fmt: skip
+_DELAYS = (ArcType.COMBINATIONAL, ArcType.RISING_EDGE, ArcType.FALLING_EDGE)
+# Tables bring axes of their own; templates say which variable is which. A wire that hands on the
+# slew that it gets is a table, too: the slew at its end is the slew at its start.
+_HEADER = """/* {comment} */
+library ("{name}") {{
+  technology (cmos);
+  delay_model : table_lookup;
+  time_unit : "1ns";
+  voltage_unit : "1V";
+  current_unit : "1uA";
+  pulling_resistance_unit : "1kohm";
+  leakage_power_unit : "1nW";
+  capacitive_load_unit (1, pf);
+  nom_process : 1;
+  nom_temperature : {temperature:g};
+  nom_voltage : {vdd:g};
+{thresholds}
+  lu_table_template ("delay") {{
+    variable_1 : input_net_transition;
+    variable_2 : total_output_net_capacitance;
+    index_1 ("0, 1");
+    index_2 ("0, 1");
+  }}
+  lu_table_template ("check") {{
+    variable_1 : related_pin_transition;
+    variable_2 : constrained_pin_transition;
+    index_1 ("0, 1");
+    index_2 ("0, 1");
+  }}
+  lu_table_template ("same_slew") {{
+    variable_1 : output_pin_transition;
+    variable_2 : connect_delay;
+    index_1 ("0, 1");
+    index_2 ("0, 1");
+  }}
+  rise_transition_degradation ("same_slew") {{ values ("0, 0", "1, 1"); }}
+  fall_transition_degradation ("same_slew") {{ values ("0, 0", "1, 1"); }}
+"""
+
+
+def write_timing_liberty(library: CellLibrary, path: Path, name: str, suffix: str = "") -> None:
+    """Write a library as a Liberty file.
+
+    Parameters
+    ----------
+    name : str
+        Of the library in the file.
+    suffix : str
+        Added to every cell name: a tool that knows no supply per instance tells the copies of a
+        cell at several supplies apart by it.
+    """
+    arcs = np.split(
+        np.arange(len(library.arc_cell)),
+        np.searchsorted(library.arc_cell, np.arange(1, len(library.cell_name))),
+    )
+    lines = [
+        line
+        for cell, own in enumerate(arcs)
+        for line in _cell(library, cell, own.tolist(), library.cell_name[cell] + suffix)
+    ]
+    comment = f"{library.name} at {library.vdd:.3f} V, setup timing only; licensed as its source"
+    thresholds = (f"  {key} : {value:g};" for key, value in sorted(library.thresholds.items()))
+    header = _HEADER.format(
+        comment=comment, name=name, temperature=library.temperature, vdd=library.vdd,
+        thresholds="\n".join(thresholds),
+    )  # fmt: skip
+    with write_atomically(path) as temporary:
+        temporary.write_text(header + "\n".join(lines) + "\n}\n")
+
+
+def _cell(library: CellLibrary, cell: int, arcs: Iterable[int], name: str) -> Iterator[str]:
+    yield f'  cell ("{name}") {{'
+    yield f"    area : {library.cell_area[cell] * 1e12:.9g};"
+    state = library.sequential.get(cell)
+    if state is not None:
+        yield from _state(state)
+    into: dict[int, list[int]] = {}
+    for arc in arcs:
+        into.setdefault(int(library.arc_to[arc]), []).append(arc)
+    for pin in library.pins_of(cell):
+        yield f'    pin ("{library.pin_name[pin]}") {{'
+        yield from _pin(library, pin, state)
+        for arc in into.get(pin, ()):
+            yield from _arc(library, arc)
+        yield "    }"
+    yield "  }"
+
+
+def _state(state: Sequential) -> Iterator[str]:
+    if state.kind == SequentialKind.CLOCK_GATE:
+        edge = "posedge" if state.active_high else "negedge"
+        yield f'    clock_gating_integrated_cell : "latch_{edge}";'
+        return
+    group, clock, data = {
+        SequentialKind.FLIP_FLOP: ("ff", "clocked_on", "next_state"),
+        SequentialKind.LATCH: ("latch", "enable", "data_in"),
+    }[state.kind]
+    yield f'    {group} ("{state.state}", "{state.state_inverted}") {{'
+    for key, text in ((clock, state.clock), (data, state.data), ("clear", state.clear),
+                      ("preset", state.preset)):  # fmt: skip
+        if text:
+            yield f'      {key} : "{text}";'
+    yield "    }"
+
+
+def _pin(library: CellLibrary, pin: int, state: Sequential | None) -> Iterator[str]:
+    direction, name = Direction(int(library.pin_direction[pin])), library.pin_name[pin]
+    yield f"      direction : {direction.name.lower()};"
+    if direction == Direction.INPUT:
+        rise, fall = (library.pin_capacitance[pin] / _LOAD).tolist()
+        yield f"      capacitance : {(rise + fall) / 2:.9g};"
+        yield f"      rise_capacitance : {rise:.9g};"
+        yield f"      fall_capacitance : {fall:.9g};"
+    if library.pin_is_clock[pin]:
+        yield "      clock : true;"
+    if library.pin_function[pin]:
+        yield f'      function : "{library.pin_function[pin]}";'
+    if state is not None and state.kind == SequentialKind.CLOCK_GATE:
+        enable, *tests = state.data.split("|")
+        roles = {state.clock: "clock", enable: "enable", state.state: "out"}
+        roles |= dict.fromkeys(tests, "test")
+        if name in roles:
+            yield f"      clock_gate_{roles[name]}_pin : true;"
+
+
+def _arc(library: CellLibrary, arc: int) -> Iterator[str]:
+    kind = ArcType(int(library.arc_type[arc]))
+    if kind in _DELAYS:
+        template, second = "delay", _LOAD
+        names = (("cell_rise", "rise_transition"), ("cell_fall", "fall_transition"))
+    elif kind in _CHECKS:
+        template, second = "check", _TIME
+        names = (("rise_constraint", ""), ("fall_constraint", ""))
+    else:
+        return
+    yield "      timing () {"
+    yield f'        related_pin : "{library.pin_name[int(library.arc_from[arc])]}";'
+    yield f"        timing_type : {kind.name.lower()};"
+    if kind == ArcType.COMBINATIONAL:
+        yield f"        timing_sense : {_SENSES[Sense(int(library.arc_sense[arc]))]};"
+    if library.arc_when[arc]:
+        yield f'        when : "{library.arc_when[arc]}";'
+    for tables, row in zip(library.arc_table[arc].tolist(), names, strict=True):
+        for table, name in zip(tables, row, strict=True):
+            if table >= 0:
+                yield f'        {name} ("{template}") {{'
+                yield from _table(library, table, second)
+                yield "        }"
+    yield "      }"
+
+
+def _table(library: CellLibrary, table: int, second: float) -> Iterator[str]:
+    tables = library.tables
+    rows, columns = tables.size[table].tolist()
+    yield f'          index_1 ("{_numbers(tables.slew_axis[table, :rows] / _TIME)}");'
+    yield f'          index_2 ("{_numbers(tables.load_axis[table, :columns] / second)}");'
+    values = [f'"{_numbers(row / _TIME)}"' for row in tables.values[table, :rows, :columns]]
+    yield f"          values ({', '.join(values)});"
+
+
+def _numbers(values: NDArray[np.float64]) -> str:
+    return ", ".join(f"{value:.9g}" for value in values.tolist())
