@@ -183,8 +183,8 @@ class _Reader:
             self.case.update(dict.fromkeys(self.ports(names, self.inputs), level))
 
     def create_clock(self, options: dict[str, list[str]], arguments: list[list[str]]) -> None:
-        if len(arguments) != 1:
-            raise ValueError("expected a clock port")
+        if len(arguments) > 1 or (not arguments and "-name" not in options):
+            raise ValueError("expected a clock port, or the -name of a clock that has none")
         if "-period" not in options:
             raise ValueError("expected -period")
         period = float(" ".join(options["-period"])) * self.time
@@ -195,7 +195,7 @@ class _Reader:
             edges = [float(edge) * self.time / period for edge in options["-waveform"]]
         if len(edges) != 2 or edges[0] != 0 or not 0 < edges[1] < 1:
             raise ValueError("the waveform must rise at 0 and fall within the period")
-        ports = self.ports(arguments[0], self.inputs)
+        ports = self.ports(arguments[0], self.inputs) if arguments else []
         self.clocks += ports
         self.clock_names |= set(options.get("-name", ports))
         self.periods.add(period)

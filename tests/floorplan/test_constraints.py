@@ -52,6 +52,13 @@ def test_waveform_and_several_clocks_of_one_period(tmp_path):
     assert read(tmp_path, both.replace("; ", "\n")).clocks == ("clk", "clk2")
 
 
+def test_clock_of_no_port_has_a_name_that_delays_may_use(tmp_path):
+    delay = "set_output_delay 1 -clock c done"
+    result = read(tmp_path, f"create_clock -name c -period 2\n{delay}")
+    assert (result.clocks, result.period) == ((), pytest.approx(2e-9))
+    assert result.output_delay == pytest.approx({"done": 1e-9})
+
+
 def test_external_delays(tmp_path):
     result = read(tmp_path, """
         create_clock -name c -period 10 [get_ports clk]
@@ -132,7 +139,7 @@ def test_units_are_those_that_are_given(tmp_path):
         ("create_clock -period 2 [get_ports ck]", "no port 'ck'"),
         ("create_clock -period 2 ck", "no port 'ck'"),
         ("create_clock -period 2 y", "port 'y[0]' is not an input"),
-        ("create_clock -name c -period 2", "expected a clock port"),
+        ("create_clock -period 2", "expected a clock port, or the -name of a clock that has none"),
         ("create_clock clk", "expected -period"),
         ("create_clock -period two clk", "could not convert string to float: 'two'"),
         ("create_clock clk -period", "-period needs a value"),
