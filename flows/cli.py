@@ -248,6 +248,51 @@ def characterize_command(
     )
 
 
+@app.command("export")
+def export_command(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Folder of `voltile run`.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write. [RUNDIR/export]")
+    ] = None,
+    tiles: Annotated[int | None, typer.Option(help="N of the mesh. [the run's largest]")] = None,
+    dvdd: Annotated[
+        float | None, typer.Option(help="Width of the Vdd interval [V]. [the run's narrowest]")
+    ] = None,
+    frequency: Annotated[
+        float | None,
+        typer.Option(help="Point of the plan that reaches this [MHz]. [the highest]"),
+    ] = None,
+) -> None:
+    """Write a placed design and its plan for other tools: DEF, UPF, SDC, SPEF, Verilog, Tcl.
+
+    Reads what a finished run keeps and makes nothing anew. The UPF has every operating point of the
+    plan; SDC, libraries and opensta.tcl are of one. Run `sta -exit opensta.tcl` or
+    `openroad openroad.tcl` in the folder.
+
+    Examples:
+
+    `voltile export runs/grid_4x4`
+
+    `voltile export runs/cpu --tiles 5 --dvdd 0.24 --frequency 120 --out cpu_export`
+    """
+    from voltile.flows.export_job import export_run
+
+    folder = out or run_folder / "export"
+    mega = None if frequency is None else frequency * 1e6
+    summary = export_run(run_folder, folder, tiles, dvdd, mega)
+    points, at = summary.points, summary.at
+    high = int(points.tile_is_high[at].sum())
+    typer.echo(
+        f"{summary.n} x {summary.n} tiles at {points.frequency[at] / 1e6:.2f} MHz: {high} at "
+        f"{points.vdd_high[at]:.3f} V, {points.tile_is_high.shape[1] - high} at "
+        f"{points.vdd_low[at]:.3f} V; worst slack {summary.slack * 1e12:.1f} ps"
+    )
+    typer.echo(
+        f"exports: {folder} (its .lib files hold tables of the technology, under its licence; all "
+        f"else of the technology is named by its path)"
+    )
+
+
 _OTHERS = {"ideal": "ideal-DVFS", "hopping": "Vdd-hopping", "dithering": "Vdd-dithering"}
 # What click raises for an unknown option or a bad value; Typer holds a click of its own.
 _UsageError: Any = typer.BadParameter.__base__

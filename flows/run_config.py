@@ -1,10 +1,12 @@
 """What a user asks of the main job."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from voltile.core import VoltileError
 
@@ -109,3 +111,29 @@ class RunConfig:
             )
         if self.sdc is not None and not self.sdc.is_file():
             yield f"SDC file {self.sdc} does not exist"
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read what a finished run was asked, from its `run.json`.
+
+    Raises
+    ------
+    VoltileError
+        When there is no such file, or it is not one that a run of this version writes.
+    """
+    try:
+        command = json.loads(path.read_text())["command"]
+        items: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in command.items()
+        }
+        for name in ("files", "includes"):
+            items[name] = tuple(Path(item) for item in items[name])
+        items["sdc"] = Path(items["sdc"]) if items["sdc"] else None
+        return RunConfig(**items)
+    except OSError:
+        raise VoltileError(
+            f"{path.parent} holds no finished run; first: voltile run ... --out {path.parent}"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise VoltileError(f"{path} is not the record of a run of this version: {error}") from None

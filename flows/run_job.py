@@ -43,8 +43,8 @@ from voltile.floorplan import (
     synthesize,
 )
 from voltile.flows.outputs import OUTPUTS
-from voltile.flows.run_config import RunConfig
-from voltile.flows.stages import Stages, stage_key
+from voltile.flows.run_config import RunConfig, read_config
+from voltile.flows.stages import KeptStages, Stages, stage_key
 from voltile.flows.stimuli import dot_product_stimulus
 from voltile.hdl import Grid, to_rtlil
 from voltile.pdk import LibrarySet, Technology, read_technology
@@ -198,22 +198,64 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     VoltileError
         One of its children, for whatever in the inputs cannot be used.
     """
-    technology = read_technology(config.tech)
-    _check_supplies(technology, config.intervals)
-    sources, source_key, inputs = _sources(config)
-    recording = _recording(config)
-    beside = [path for path in (config.sdc, recording) if path]
-    _check_apart(out, [*map(Path, inputs), *technology.files.values(), *beside])
-    inputs |= {name: file_hash(path) for name, path in technology.files.items()}
-    period = technology.synthesis_period if config.period is None else config.period
-    key = stage_key(source=source_key, tech=sorted(inputs.items()), period=period)
-    inputs |= {str(path): file_hash(path) for path in beside}
+    given = _read_inputs(config)
+    _check_apart(out, given.files)
     stages = Stages(out, StageMeter(), say)
     for name in OUTPUTS:  # those of an earlier run must not pass for this one's
         (out / name).unlink(missing_ok=True)
+    return _chain(config, given, stages)
+
+
+def read_run(folder: Path) -> RunResult:
+    """Return what a finished run found, from the stages that its folder keeps.
+
+    Raises
+    ------
+    VoltileError
+        When the folder holds no finished run, or a stage is missing or not made from the inputs
+        as they are now.
+    """
+    config = read_config(folder / "run.json")
+    return _chain(config, _read_inputs(config), KeptStages(folder))
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What a run reads: technology, sources with their key, and the hash of every file.
+
+    `beside` are the constraints and the recording of a run that has them.
+    """
+
+    technology: Technology
+    sources: Sources
+    source_key: str
+    hashes: dict[str, str]
+    beside: tuple[Path, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """All files."""
+        return [*map(Path, self.hashes), *self.technology.files.values(), *self.beside]
+
+
+def _read_inputs(config: RunConfig) -> _Inputs:
+    technology = read_technology(config.tech)
+    _check_supplies(technology, config.intervals)
+    sources, key, hashes = _sources(config)
+    beside = tuple(path for path in (config.sdc, _recording(config)) if path)
+    return _Inputs(technology, sources, key, hashes, beside)
+
+
+def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
+    """The chain from synthesis to curves; `stages` makes or reads what takes time."""
+    technology, say = given.technology, stages.say
+    inputs = given.hashes | {name: file_hash(path) for name, path in technology.files.items()}
+    period = technology.synthesis_period if config.period is None else config.period
+    key = stage_key(source=given.source_key, tech=sorted(inputs.items()), period=period)
+    inputs |= {str(path): file_hash(path) for path in given.beside}
     command = asdict(config)
     _read_libraries(technology, stages)
-    technology, netlist = _netlist(period, stages, technology, sources, key)
+    technology, netlist = _netlist(period, stages, technology, given.sources, key)
     say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} µm²")
     graph = build_timing_graph(netlist, _constraints(config, netlist, technology))
     config = replace(config, tiles=_meshes(config, netlist, technology, say))
@@ -222,7 +264,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     stimulus = _stimulus(config, graph)
     activity_key = stage_key(netlist=key, stimulus=stimulus.description, seed=config.seed,
                              cycles=stimulus.cycles, lanes=stimulus.lanes,
-                             recording=inputs.get(str(recording), ""))  # fmt: skip
+                             recording=inputs.get(str(_recording(config)), ""))  # fmt: skip
     activity = activity_from_arrays(
         stages.run("activity", activity_key, lambda: _simulate(graph, stimulus))
     )

@@ -94,3 +94,36 @@ class Stages:
                 return {item: arrays[item] for item in arrays.files if item != "_key"}
         except Exception:  # absent, or damaged, which fails in many ways: made anew
             return None
+
+
+class KeptStages(Stages):
+    """The stage files of a finished run, which are read and never made.
+
+    Raises
+    ------
+    VoltileError
+        Where a stage is missing, or kept under another key.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.run_folder = folder
+        self.folder = folder / "stages"
+        self.meter = StageMeter()
+        self.say = lambda _: None
+
+    def run_each(
+        self,
+        name: str,
+        keys: Mapping[str, str],
+        make: Callable[[list[str]], Iterable[tuple[str, Arrays]]],
+    ) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return the parts of a stage as they are kept."""
+
+        def missing(parts: list[str]) -> Iterable[tuple[str, Arrays]]:
+            raise VoltileError(
+                f"run folder {self.run_folder}: stage {parts[0]} is missing, or was made from "
+                f"other inputs or by another version; first run again: voltile run ... --out "
+                f"{self.run_folder}"
+            )
+
+        return super().run_each(name, keys, missing)

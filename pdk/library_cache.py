@@ -16,7 +16,7 @@ from voltile.pdk.liberty import COMPRESSED, liberty_text
 from voltile.pdk.library import CellLibrary, library_from_arrays, library_to_arrays
 
 # Raised when the arrays of a cached library change meaning.
-_VERSION = 2
+_VERSION = 3
 
 
 def cached_library(sources: Sequence[str], read: Callable[[], CellLibrary]) -> CellLibrary:
