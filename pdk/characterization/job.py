@@ -248,7 +248,7 @@ class _Job:
     def _key(self, task: _Task | HeaderTask) -> str:
         """Hash of all that a result depends on; model files count by what they hold."""
         plain = asdict(task)
-        if storage := plain["bench"]["cell"]["storage"]:
+        if isinstance(task, _Task) and (storage := plain["bench"]["cell"]["storage"]):
             # Names, and what the proven functions say as well: nothing measured depends on them.
             for name in ("state", "state_inverted", "active_high", "output"):
                 del storage[name]
