@@ -3,8 +3,9 @@
     python bench/gate_lengths.py [TECHNOLOGY ...]
 
 For each embedded technology: mean added delay of each gate length over Vdd (Fig. 4.7), leakage over
-Vdd, and how much more a cell leaks whose inputs come from a lower supply, as a median over all
-cells and states with a high input. Writes docs/images/gate_lengths_TECHNOLOGY.png.
+Vdd, and how much more a cell leaks whose inputs come from a lower supply: an inverter, as in the
+dissertation, and the median over all cells and states with a high input. Writes
+docs/images/gate_lengths_TECHNOLOGY.png.
 """
 
 import sys
@@ -35,21 +36,35 @@ def report(technology: Technology) -> None:
     mixed = technology.mixed_supply
     assert mixed is not None
     ratios = np.array(mixed.ratios)
-    low = {bias: [low_driver(technology, bias, ratio) for ratio in ratios]
-           for bias in technology.biases}  # fmt: skip
+    inverter = inverter_of(technology)
+    low, median = ({bias: [low_driver(technology, bias, ratio, cell) for ratio in ratios]
+                    for bias in technology.biases} for cell in (inverter, None))  # fmt: skip
     print(f"## {technology.name}, timing {technology.timing_corner}, leakage "
           f"{technology.leakage_corner}\n")  # fmt: skip
-    columns = [f"leakage at VddL/VddH = {ratio:g}" for ratio in ratios[:-1]]
+    columns = [f"{inverter} (median cell) at VddL/VddH = {ratio:g}" for ratio in ratios[:-1]]
     heads = ["bias", "slow-down at the highest, lowest Vdd [%]", "dissertation [%]", "leakage"]
     print("| " + " | ".join([*heads, *columns]) + " |")
     print("| --- " * (len(heads) + len(columns)) + "|")
     for bias, theirs in zip(technology.biases, (0, *SLOW_DOWN), strict=False):
-        factors = " | ".join(f"{factor:.1f}" for factor in low[bias][:-1])
+        pairs = zip(low[bias][:-1], median[bias][:-1], strict=True)
+        factors = " | ".join(f"{one:.1f} ({middle:.1f})" for one, middle in pairs)
         print(f"| {bias} | {100 * delay[bias][-1]:.2f}, {100 * delay[bias][0]:.2f} | {theirs} | "
               f"{leakage[bias][-1]:.3f} | {factors} |")  # fmt: skip
     shown = ", ".join(f"{factor} at {ratio}" for ratio, factor in LOW_DRIVER.items())
-    print(f"\nThe dissertation's leakage with a low driver, without poly-bias: {shown}.\n")
-    draw(technology, delay, leakage, ratios, low)
+    print(f"\nLeakage with a low driver is over that at full swing of the first gate length. The "
+          f"dissertation's, of an inverter without poly-bias: {shown}.\n")  # fmt: skip
+    draw(technology, delay, leakage, ratios, low, median[technology.biases[0]])
+
+
+def inverter_of(technology: Technology) -> str:
+    """The smallest cell that inverts its one input."""
+    library = technology.library(technology.nominal_vdd)
+    found = []
+    for cell, name in enumerate(library.cell_name):
+        functions = [library.pin_function[pin] for pin in library.pins_of(cell)]
+        if len(library.inputs_of(cell)) == 1 and any(text.startswith("!") for text in functions):
+            found.append((float(library.cell_area[cell]), name))
+    return min(found)[1]
 
 
 def slow_down(technology: Technology, bias: str, vdd: float) -> float:
@@ -70,18 +85,20 @@ def leakage_factor(technology: Technology, bias: str, vdd: float) -> float:
     return float(np.mean(own.cell_leakage / first.cell_leakage))
 
 
-def low_driver(technology: Technology, bias: str, ratio: float) -> float:
+def low_driver(technology: Technology, bias: str, ratio: float, cell: str | None) -> float:
     """Median leakage with inputs at ratio * Vdd, over that at full swing and the first gate length.
 
-    At the highest supply; over all cells and all states with at least one low input.
+    At the highest supply; over all states of a cell, or of all, with at least one low input.
     """
     mixed, high = technology.mixed_supply, technology.vdds[-1]
     assert mixed is not None
     low = mixed.leakages(technology.leakage_corner, bias, ratio * high, high)
     full = mixed.leakages(technology.leakage_corner, technology.biases[0], high, high)
-    rows = [at for at, row in enumerate(mixed.states) if "L" in row.state]
-    same = [mixed.state_row[row._replace(state=row.state.replace("L", "1"))]
-            for row in mixed.states if "L" in row.state]  # fmt: skip
+    rows = [at for at, row in enumerate(mixed.states)
+            if "L" in row.state and cell in (None, row.cell)]  # fmt: skip
+    full_swing = (mixed.states[at]._replace(state=mixed.states[at].state.replace("L", "1"))
+                  for at in rows)  # fmt: skip
+    same = [mixed.state_row[row] for row in full_swing]
     return float(np.median(low[rows] / full[same]))
 
 
@@ -91,6 +108,7 @@ def draw(
     leakage: dict[str, list[float]],
     ratios: np.ndarray,
     low: dict[str, list[float]],
+    median: list[float],
 ) -> None:
     """Three panels: slow-down and leakage over Vdd, leakage over VddL/VddH."""
     import matplotlib
@@ -106,17 +124,16 @@ def draw(
         right.semilogy(ratios, low[bias], "o-", color=colour, label=bias)
     for colour, value in zip(colours[1:], SLOW_DOWN, strict=True):
         left.axhline(value, color=colour, linestyle=":", linewidth=1)
+    right.plot(ratios, median, "--", color=colours[0], label="pb0, median cell")
     right.plot(list(LOW_DRIVER), list(LOW_DRIVER.values()), "kx", label="dissertation, PB0")
     left.plot([], [], "k:", linewidth=1, label="dissertation")
-    left.set(xlabel="Vdd [V]", ylabel="added delay [%]", title="slow-down")
-    middle.set(
-        xlabel="Vdd [V]", ylabel="over the first gate length", title="leakage", ylim=(0, None)
-    )
-    right.set(xlabel="VddL / VddH", ylabel="over full swing, first gate length",
-              title="leakage with a low driver")  # fmt: skip
+    left.set(xlabel="Vdd [V]", ylabel="added delay [%]", title="slow-down", ylim=(-1, 29))
+    middle.set(xlabel="Vdd [V]", ylabel="mean leakage over pb0", title="leakage", ylim=(0, None))
+    right.set(xlabel="VddL / VddH", ylabel="leakage over full swing of pb0",
+              title="inverter with a low driver")  # fmt: skip
     for axis in (left, middle, right):
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, ncols=2 if axis is left else 1)
     figure.suptitle(f"{technology.name}: timing {technology.timing_corner}, leakage "
                     f"{technology.leakage_corner}", fontsize=10)  # fmt: skip
     PICTURES.mkdir(exist_ok=True)
