@@ -7,9 +7,11 @@ VoltileError and its children : input faults; the command line prints them and e
 run_program : run an external program with a log and one clear error.
 executor : the process pool through which all independent work goes.
 write_atomically, new_folder : nothing half-written stays behind.
+read_csv_rows, CsvRow : tables from outside, with faults that name the place.
 StageMeter, RunRecord : wall time and peak memory of each stage, and what `run.json` holds.
 """
 
+from voltile.core.csv_rows import CsvRow, read_csv_rows
 from voltile.core.errors import (
     LibertyError,
     NetlistError,
@@ -27,6 +29,7 @@ from voltile.core.programs import run_program
 from voltile.core.records import RunRecord, StageMeter
 
 __all__ = [
+    "CsvRow",
     "LibertyError",
     "NetlistError",
     "PlacementInfeasible",
@@ -40,6 +43,7 @@ __all__ = [
     "VoltileError",
     "executor",
     "file_hash",
+    "read_csv_rows",
     "run_program",
     "write_atomically",
 ]
