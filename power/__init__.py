@@ -10,6 +10,11 @@ PowerModel, PowerReport, PowerTotals : switching, internal and leakage power of 
 SupplyPoints, evaluate_supplies : an uncut design at one supply after another.
 IntervalResult, evaluate_interval : FINE-VH on one mesh between one pair of supplies.
 OperatingCurve, ideal_dvfs, vdd_hopping, vdd_dithering, fine_vh : power over frequency.
+OperatingModes, ideal_modes, level_modes, fine_vh_modes : what a scheme can run at.
+rail_capacitance : what hangs on the virtual rail of each tile.
+Trace, read_trace, write_trace, bursts, ramps : demanded frequency over time.
+Converter, SwitchingCosts : what it costs to go from one mode to another.
+Emulation, emulate : a core under one scheme, over a trace.
 """
 
 from voltile.power.activity import Activity, activity_from_arrays, activity_to_arrays
@@ -24,33 +29,57 @@ from voltile.power.dvfs import (
     vdd_dithering,
     vdd_hopping,
 )
+from voltile.power.emulation import Emulation, emulate
+from voltile.power.operating_modes import (
+    OperatingModes,
+    fine_vh_modes,
+    ideal_modes,
+    level_modes,
+    rail_capacitance,
+)
 from voltile.power.power import PowerModel, PowerReport, PowerTotals
 from voltile.power.program import compile_netlist
 from voltile.power.recordings import recorded_stimulus
 from voltile.power.simulation import simulate
 from voltile.power.stimulus import Stimulus, data_inputs, random_stimulus, scheduled_stimulus
+from voltile.power.switching_costs import Converter, SwitchingCosts
+from voltile.power.workload_trace import Trace, bursts, ramps, read_trace, write_trace
 
 __all__ = [
     "Activity",
+    "Converter",
+    "Emulation",
     "IntervalResult",
     "OperatingCurve",
+    "OperatingModes",
     "PowerModel",
     "PowerReport",
     "PowerTotals",
     "Stimulus",
     "SupplyPoints",
+    "SwitchingCosts",
+    "Trace",
     "activity_from_arrays",
     "activity_to_arrays",
+    "bursts",
     "compile_netlist",
     "data_inputs",
+    "emulate",
     "evaluate_interval",
     "evaluate_supplies",
     "fine_vh",
+    "fine_vh_modes",
     "ideal_dvfs",
+    "ideal_modes",
+    "level_modes",
+    "rail_capacitance",
+    "ramps",
     "random_stimulus",
+    "read_trace",
     "recorded_stimulus",
     "scheduled_stimulus",
     "simulate",
     "vdd_dithering",
     "vdd_hopping",
+    "write_trace",
 ]

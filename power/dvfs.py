@@ -84,6 +84,17 @@ class SupplyPoints:
         at = np.flatnonzero(np.abs(self.vdd - vdd) < 1e-6)
         return SupplyPoints(*(getattr(self, name)[at] for name in _POINT_FIELDS))
 
+    def meeting(self, frequency: Floats) -> "SupplyPoints":
+        """The lowest supply that meets each frequency within reach, and what it costs there.
+
+        Supply, energy and leakage are interpolated over frequency, the last two in the logarithm,
+        so that ideal-DVFS loses nothing to the step of its supply.
+        """
+        vdd = np.interp(frequency, self.frequency, self.vdd)
+        energy = np.exp(np.interp(vdd, self.vdd, np.log(self.energy)))
+        leakage = np.exp(np.interp(vdd, self.vdd, np.log(self.leakage)))
+        return SupplyPoints(vdd, np.maximum(frequency, self.frequency[0]), energy, leakage)
+
 
 _POINT_FIELDS = ("vdd", "frequency", "energy", "leakage")
 
@@ -106,20 +117,17 @@ def evaluate_supplies(
 def ideal_dvfs(points: SupplyPoints, frequency: Floats) -> OperatingCurve:
     """At every frequency the lowest supply that meets it; between points, interpolated.
 
-    Supply, energy and leakage are interpolated over frequency, the last two in the logarithm, so
-    that ideal-DVFS loses nothing to the step of its supply.
-
     Raises
     ------
     TimingInfeasible
         For a frequency above the reach of the highest supply.
     """
     _check_reach(frequency, float(points.frequency.max()), "ideal-DVFS")
-    vdd = np.interp(frequency, points.frequency, points.vdd)
-    energy = np.exp(np.interp(vdd, points.vdd, np.log(points.energy)))
-    leakage = np.exp(np.interp(vdd, points.vdd, np.log(points.leakage)))
-    power = frequency * energy + leakage
-    return OperatingCurve("ideal", 1, 0.0, frequency, power, vdd, vdd, np.ones(len(frequency)))
+    lowest = points.meeting(frequency)
+    power = frequency * lowest.energy + lowest.leakage
+    return OperatingCurve(
+        "ideal", 1, 0.0, frequency, power, lowest.vdd, lowest.vdd, np.ones(len(frequency))
+    )
 
 
 def vdd_hopping(points: SupplyPoints, levels: Sequence[float], frequency: Floats) -> OperatingCurve:
@@ -171,7 +179,7 @@ class IntervalResult:
     Attributes
     ----------
     steps : tuple of int
-        Numbers of raised tiles that some frequency asks for.
+        Numbers of raised tiles: 0, and those that some frequency or the plan's reach asks for.
     energy, leakage : tuple of float
         Dynamic energy per clock cycle [J] and leakage [W] with that many tiles raised.
     area_at_low : tuple of float
@@ -198,7 +206,7 @@ def evaluate_interval(
     timer = Timer(graph, libraries.libraries, mixed_supply)
     plan = select_vdd(timer, placement, wires)
     within = frequency[frequency <= plan.reach * (1 + _ROUNDING)]
-    steps = sorted({plan.raised(float(item)) for item in within})
+    steps = sorted({0, *(plan.raised(float(item)) for item in (*within, plan.reach))})
     model = PowerModel(graph.netlist, graph.clocks, activity, libraries.libraries, mixed_supply,
                        libraries.leakage_corner)  # fmt: skip
     rows = []
@@ -209,7 +217,7 @@ def evaluate_interval(
         supply = high[placement.tile]
         report = model.evaluate(supply, timer.analyze(supply, wires))
         rows.append((*_energy_and_leakage(report), float(area[supply == 0].sum() / area.sum())))
-    energy, leakage, share = zip(*rows, strict=True) if rows else ((), (), ())
+    energy, leakage, share = zip(*rows, strict=True)
     return IntervalResult(plan, tuple(steps), energy, leakage, share)
 
 

@@ -1,0 +1,144 @@
+"""What a scheme can run at: pairs of supplies, tiles at VddH, and what a cycle then costs.
+
+The operating curves of `dvfs` give power at chosen frequencies; modes serve every demand up to the
+reach of the highest one. Of FINE-VH they are the steps of raising whose power was evaluated: what
+lies between two of them is served by the next higher one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.floorplan import Netlist, Placement
+from voltile.power.activity import Activity
+from voltile.power.dvfs import IntervalResult, SupplyPoints
+
+Floats = NDArray[np.float64]
+
+_TITLES = {
+    "ideal": "ideal-DVFS",
+    "hopping": "Vdd-hopping",
+    "dithering": "Vdd-dithering",
+    "fine-vh": "FINE-VH",
+}
+SCHEMES = tuple(_TITLES)
+
+
+@dataclass(frozen=True)
+class OperatingModes:
+    """The modes of one scheme; arrays of shape (modes,), by pair and then by reach.
+
+    Attributes
+    ----------
+    scheme : str
+        "ideal", "hopping", "dithering" or "fine-vh". Ideal-DVFS is continuous between its modes.
+    n : int
+        The mesh has n x n tiles; 1 is a design that is not cut.
+    interval : float
+        Width of the Vdd interval [V]; 0 for ideal-DVFS.
+    rail_capacitance : ndarray, shape (tiles,)
+        What hangs on the virtual rail of each tile [F].
+    raised : ndarray of bool, shape (modes, tiles)
+        Which tiles run at VddH.
+    vdd_low, vdd_high : ndarray
+        The two supplies that are there [V]; one and the same for ideal-DVFS.
+    frequency : ndarray
+        Highest clock frequency [Hz].
+    energy : ndarray
+        Dynamic energy per clock cycle [J].
+    leakage : ndarray
+        [W].
+    """
+
+    scheme: str
+    n: int
+    interval: float
+    rail_capacitance: Floats
+    raised: NDArray[np.bool_]
+    vdd_low: Floats
+    vdd_high: Floats
+    frequency: Floats
+    energy: Floats
+    leakage: Floats
+
+    @property
+    def title(self) -> str:
+        """The scheme in words, with its mesh and interval."""
+        name = _TITLES[self.scheme] + (f" {self.n} x {self.n}" if self.scheme == "fine-vh" else "")
+        return f"{name}, {self.interval * 1e3:.0f} mV" if self.interval else name
+
+    @property
+    def reach(self) -> float:
+        """Highest frequency that any mode runs at [Hz]."""
+        return float(self.frequency.max())
+
+
+def ideal_modes(points: SupplyPoints, rail_capacitance: Floats) -> OperatingModes:
+    """Modes of ideal-DVFS: the supplies at which the uncut design was evaluated."""
+    return OperatingModes(
+        "ideal", 1, 0.0, rail_capacitance, np.zeros((len(points.vdd), 1), dtype=bool), points.vdd,
+        points.vdd, points.frequency, points.energy, points.leakage,
+    )  # fmt: skip
+
+
+def level_modes(
+    scheme: str, points: SupplyPoints, levels: Sequence[float], rail_capacitance: Floats
+) -> OperatingModes:
+    """Modes of Vdd-hopping or Vdd-dithering: the whole design at VddL, and at VddH, of each pair.
+
+    A level between two intervals is in both pairs: VddH of the lower, VddL of the higher one.
+    """
+    rows = [
+        (low, high, *(float(getattr(at, name)[0]) for name in ("frequency", "energy", "leakage")))
+        for low, high in zip(levels[:-1], levels[1:], strict=True)
+        for at in (points.at_vdd(low), points.at_vdd(high))
+    ]
+    raised = np.arange(len(rows))[:, None] % 2 == 1
+    width = levels[1] - levels[0]
+    return OperatingModes(scheme, 1, width, rail_capacitance, raised, *np.array(rows).T)
+
+
+def fine_vh_modes(
+    n: int, intervals: Sequence[IntervalResult], rail_capacitance: Floats
+) -> OperatingModes:
+    """Modes of FINE-VH: the steps of each interval that were evaluated.
+
+    Parameters
+    ----------
+    intervals : sequence of IntervalResult
+        All of one width, Vdd ascending.
+    """
+    rows, raised = [], []
+    for item in intervals:
+        plan = item.plan
+        for step, energy, leakage in zip(item.steps, item.energy, item.leakage, strict=True):
+            reach = 1 / float(plan.period[step])
+            rows.append((plan.vdd_low, plan.vdd_high, reach, energy, leakage))
+            raised.append(np.isin(np.arange(n * n), plan.order[:step]))
+    width = intervals[0].plan.vdd_high - intervals[0].plan.vdd_low
+    return OperatingModes(
+        "fine-vh", n, width, rail_capacitance, np.array(raised), *np.array(rows).T
+    )
+
+
+def rail_capacitance(
+    netlist: Netlist, placement: Placement, activity: Activity, load: Floats
+) -> Floats:
+    """Return what hangs on the virtual rail of each tile [F], shape (tiles,).
+
+    A net hangs on the rail of its driver while it is high: C_rail is the sum of load times static
+    probability over the nets that are driven from the tile. Left out: wells, junctions and
+    decoupling cells.
+
+    Parameters
+    ----------
+    load : ndarray, shape (2 * nets,)
+        Wire and pins that the driver of each net sees, rising and falling [F]: `Timing.load`.
+    """
+    driven = np.flatnonzero(netlist.net_driver >= 0)
+    tile = placement.tile[netlist.pin_cell[netlist.net_driver[driven]]]
+    capacitance = load.reshape(-1, 2).mean(axis=1) * activity.static_probability
+    total = np.bincount(tile, capacitance[driven], minlength=placement.grid.tiles)
+    return total.astype(np.float64)
