@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voltile.core import write_atomically
 from voltile.floorplan import write_verilog
 
@@ -14,14 +16,19 @@ if TYPE_CHECKING:
 
 # Files of a run folder beside its stages.
 OUTPUTS = (
-    "netlist.v", "curves.csv", "plan.csv", "layout.png", "curves.png", "plan.png",
-    "area_at_low.png", "metrics.json", "run.json", "report.html",
+    "netlist.v", "curves.csv", "plan.csv", "modes.csv", "tiles.csv", "layout.png", "curves.png",
+    "plan.png", "area_at_low.png", "metrics.json", "run.json", "report.html",
 )  # fmt: skip
 CURVE_COLUMNS = (
     "scheme", "tiles", "dvdd_v", "frequency_hz", "power_w", "vdd_low_v", "vdd_high_v",
     "area_at_low",
 )  # fmt: skip
 PLAN_COLUMNS = ("tiles", "dvdd_v", "frequency_hz", "tile", "vdd_v")
+MODE_COLUMNS = (
+    "scheme", "tiles", "dvdd_v", "vdd_low_v", "vdd_high_v", "frequency_hz", "energy_j", "leakage_w",
+    "raised",
+)  # fmt: skip
+TILE_COLUMNS = ("tiles", "tile", "cell_area_m2", "rail_capacitance_f")
 
 
 def write_outputs(result: "RunResult", out: Path) -> Path:
@@ -32,6 +39,8 @@ def write_outputs(result: "RunResult", out: Path) -> Path:
     write_verilog(result.netlist, out / "netlist.v")
     write_curves(result, out / "curves.csv")
     write_plan(result, out / "plan.csv")
+    write_modes(result, out / "modes.csv")
+    write_tiles(result, out / "tiles.csv")
     plot_layout(result, out / "layout.png")
     plot_curves(result, out / "curves.png")
     plot_plan(result, out / "plan.png")
@@ -56,7 +65,7 @@ def write_curves(result: "RunResult", path: Path) -> None:
             strict=True,
         )
     )  # fmt: skip
-    _write_csv(path, CURVE_COLUMNS, rows)
+    write_csv(path, CURVE_COLUMNS, rows)
 
 
 def write_plan(result: "RunResult", path: Path) -> None:
@@ -68,10 +77,44 @@ def write_plan(result: "RunResult", path: Path) -> None:
         for frequency, supplies in zip(result.frequency, table, strict=True)
         for tile, vdd in enumerate(supplies)
     )
-    _write_csv(path, PLAN_COLUMNS, rows)
+    write_csv(path, PLAN_COLUMNS, rows)
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_modes(result: "RunResult", path: Path) -> None:
+    """Write `modes.csv`: what every scheme can run at, with the tiles that are raised to VddH."""
+    rows = (
+        (
+            modes.scheme, modes.n, f"{modes.interval:.6g}", f"{low:.6g}", f"{high:.6g}",
+            f"{frequency:.9e}", f"{energy:.9e}", f"{leakage:.9e}",
+            " ".join(map(str, np.flatnonzero(raised))),
+        )
+        for modes in result.modes
+        for low, high, frequency, energy, leakage, raised in zip(
+            modes.vdd_low, modes.vdd_high, modes.frequency, modes.energy, modes.leakage,
+            modes.raised, strict=True,
+        )
+    )  # fmt: skip
+    write_csv(path, MODE_COLUMNS, rows)
+
+
+def write_tiles(result: "RunResult", path: Path) -> None:
+    """Write `tiles.csv`: cells of every tile of each layout, and what hangs on its virtual rail."""
+    rails = {modes.n: modes.rail_capacitance for modes in result.modes}
+    rows = (
+        (n, tile, f"{area:.6e}", f"{capacitance:.6e}")
+        for n, placement in sorted(result.placements.items())
+        for tile, (area, capacitance) in enumerate(
+            zip(
+                np.bincount(placement.tile, result.netlist.cell_area, minlength=n * n), rails[n],
+                strict=True,
+            )
+        )
+    )  # fmt: skip
+    write_csv(path, TILE_COLUMNS, rows)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table, whole or not at all."""
     with write_atomically(path) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)

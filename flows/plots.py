@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import write_atomically
+from voltile.flows.figures import HIGH as _HIGH
+from voltile.flows.figures import LOW as _LOW
+from voltile.flows.figures import new_figure as _figure
+from voltile.flows.figures import save_figure as _save
 
 if TYPE_CHECKING:
     from voltile.floorplan import Netlist, Placement, TileGrid
@@ -14,8 +17,7 @@ if TYPE_CHECKING:
     from voltile.pdk import Technology
     from voltile.power import OperatingCurve
 
-# Colour-blind safe (Okabe and Ito).
-_LOW, _HIGH = "#56B4E9", "#D55E00"
+# Colour-blind safe (Okabe and Ito), as those of `figures`.
 _SCHEMES = {
     "ideal": ("black", "--", "x", "ideal-DVFS"),
     "hopping": ("#E69F00", "-", "^", "Vdd-hopping"),
@@ -26,27 +28,6 @@ _MESHES = (
     "#999999", "#8C564B",
 )  # fmt: skip
 _MARKERS = "oDv*P"
-_DPI = 150
-
-
-def _figure(width: float, height: float, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(
-        1, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
-    )
-
-
-def _save(figure: Any, path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    with write_atomically(path) as temporary:
-        # Without a date and a version the same run gives the same bytes.
-        figure.savefig(temporary, dpi=_DPI, metadata={"Software": None})
-    plt.close(figure)
 
 
 def _corners(

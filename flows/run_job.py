@@ -52,6 +52,7 @@ from voltile.power import (
     Activity,
     IntervalResult,
     OperatingCurve,
+    OperatingModes,
     Stimulus,
     SupplyPoints,
     activity_from_arrays,
@@ -61,7 +62,11 @@ from voltile.power import (
     evaluate_interval,
     evaluate_supplies,
     fine_vh,
+    fine_vh_modes,
     ideal_dvfs,
+    ideal_modes,
+    level_modes,
+    rail_capacitance,
     random_stimulus,
     recorded_stimulus,
     simulate,
@@ -91,6 +96,8 @@ class RunResult:
         Clock period that synthesis aimed for [s].
     curves : tuple of OperatingCurve
     tile_vdd : mapping of (N, interval count) to ndarray, shape (frequencies, tiles)
+    modes : tuple of OperatingModes
+        What every scheme can run at.
     """
 
     config: RunConfig
@@ -103,6 +110,7 @@ class RunResult:
     min_period: dict[int, float]
     curves: tuple[OperatingCurve, ...]
     tile_vdd: dict[tuple[int, int], Floats]
+    modes: tuple[OperatingModes, ...]
     meter: StageMeter
     record: RunRecord = field(repr=False)
 
@@ -287,6 +295,8 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
             )
         )
     curves, tile_vdd = _curves(config, technology, points, intervals, frequency)
+    rails = _rails(graph, technology, placements, activity)
+    modes = _modes(config, technology, points, intervals, rails)
     record = RunRecord(
         command=json.loads(json.dumps(command, default=str)),
         inputs=inputs,
@@ -296,7 +306,7 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
     )
     return RunResult(
         config, technology, graph, activity, frequency, placements, period, min_period, curves,
-        tile_vdd, stages.meter, record,
+        tile_vdd, modes, stages.meter, record,
     )  # fmt: skip
 
 
@@ -459,6 +469,38 @@ def _curves(
             curve, tile_vdd[n, count] = fine_vh(n, mine, frequency)
             curves.append(curve)
     return tuple(curves), tile_vdd
+
+
+def _rails(
+    graph: TimingGraph, technology: Technology, placements: dict[int, Placement], activity: Activity
+) -> dict[int, Floats]:
+    """What hangs on the virtual rail of each tile of each layout [F]; loads at the nominal Vdd."""
+    timer = Timer(graph, [technology.library(technology.nominal_vdd)])
+    supply = np.zeros(graph.netlist.cells, dtype=np.int64)
+    result = {}
+    for n, placement in placements.items():
+        load = timer.analyze(supply, placement.wires(technology)).load
+        result[n] = rail_capacitance(graph.netlist, placement, activity, load)
+    return result
+
+
+def _modes(
+    config: RunConfig,
+    technology: Technology,
+    points: SupplyPoints,
+    intervals: dict[tuple[int, int, int], IntervalResult],
+    rails: dict[int, Floats],
+) -> tuple[OperatingModes, ...]:
+    """What every scheme can run at."""
+    modes = [ideal_modes(points, rails[1])]
+    for count in config.intervals:
+        levels = _levels(technology, count)
+        for scheme in ("hopping", "dithering"):
+            modes.append(level_modes(scheme, points, levels, rails[1]))
+        for n in config.tiles:
+            mine = [intervals[n, count, index] for index in range(count)]
+            modes.append(fine_vh_modes(n, mine, rails[n]))
+    return tuple(modes)
 
 
 def _sources(config: RunConfig) -> tuple[Sources, str, dict[str, str]]:

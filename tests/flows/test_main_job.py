@@ -17,8 +17,10 @@ from toy_technology import write_toy_technology
 from voltile.core import file_hash
 from voltile.flows import RunConfig
 from voltile.flows.cli import _repeat_options, main
+from voltile.flows.mode_files import read_modes
 from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
 from voltile.flows.run_job import _sources
+from voltile.power import SwitchingCosts, Trace, emulate
 
 COUNTER = """
 module counter(input clk, input rst_n, input en, input [7:0] step, output reg [7:0] count);
@@ -74,7 +76,8 @@ def test_run_leaves_the_documented_files(voltile, folder):
     names = {path.name for path in (folder / "first").iterdir()}
     assert names == {
         "report.html", "curves.csv", "curves.png", "plan.csv", "plan.png", "layout.png",
-        "area_at_low.png", "metrics.json", "run.json", "netlist.v", "stages",
+        "area_at_low.png", "metrics.json", "run.json", "netlist.v", "modes.csv", "tiles.csv",
+        "stages",
     }  # fmt: skip
     curves = rows_of(folder / "first" / "curves.csv")
     assert tuple(curves[0]) == CURVE_COLUMNS
@@ -113,6 +116,33 @@ def test_curves_obey_what_the_schemes_promise(voltile, folder):
             # A single tile is Vdd-hopping on the same layout.
             hopping = np.array(curves["hopping", 1, _])
             assert values[:, 1] == pytest.approx(hopping[:, 1], rel=1e-5)
+
+
+def test_modes_serve_every_frequency_at_the_power_of_the_curves(voltile, folder):
+    voltile(*RUN, "--out", "first")
+    modes = {(item.scheme, item.n, item.interval): item for item in read_modes(folder / "first")}
+    assert len(modes) == 1 + 2 * (2 + 2)
+    for row in rows_of(folder / "first" / "curves.csv"):
+        item = modes[row["scheme"], int(row["tiles"]), float(row["dvdd_v"])]
+        frequency = np.array([float(row["frequency_hz"])])
+        done = emulate(item, Trace("flat", np.array([0.0, 2.0]), frequency, np.array([2])),
+                       SwitchingCosts(mux_time=0))  # fmt: skip
+        spent = done.dynamic_energy + done.leakage_energy
+        assert spent == pytest.approx(2 * float(row["power_w"]), rel=1e-4), item.title
+        assert done.missed == 0
+    for (scheme, _, _), item in modes.items():
+        for low in sorted(set(item.vdd_low)) if scheme == "fine-vh" else ():
+            mine = item.vdd_low == low
+            # From all tiles at VddL on, each mode faster than the one before.
+            assert not item.raised[mine][0].any()
+            assert (np.diff(item.frequency[mine]) > 0).all()
+    # The same cells, however they are cut.
+    area = {}
+    for row in rows_of(folder / "first" / "tiles.csv"):
+        area[row["tiles"]] = area.get(row["tiles"], 0) + float(row["cell_area_m2"])
+        assert float(row["rail_capacitance_f"]) > 0
+    whole = json.loads((folder / "first" / "metrics.json").read_text())["area_um2"] * 1e-12
+    assert area == pytest.approx({"1": whole, "2": whole})
 
 
 def test_second_run_reads_finished_stages_and_gives_the_same_bytes(voltile, folder):
