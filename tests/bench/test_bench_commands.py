@@ -34,3 +34,12 @@ def test_unknown_design_is_named_beside_the_known_ones(name):
 def test_fault_in_the_input_is_one_line():
     done = call("vdd_selection", "picorv32", "0")
     assert (done.returncode, done.stderr) == (2, "tiles must be 1 or more, not 0\n")
+
+
+def test_emulation_needs_a_finished_run(tmp_path):
+    assert "narrow" in call("dvfs_emulation", "--help").stdout
+    done = call("dvfs_emulation", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"run folder {tmp_path} has no modes.csv: 'voltile run --out {tmp_path}' makes it\n"
+    )
