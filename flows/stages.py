@@ -19,10 +19,15 @@ from voltile.core import StageMeter, VoltileError, write_atomically
 
 Arrays = Mapping[str, NDArray[Any]]
 
+# Raised when what a stage keeps changes its meaning.
+_VERSION = 2
+
 
 def stage_key(**inputs: Any) -> str:
     """Return the hash of a stage's inputs, Voltile's own version among them."""
-    text = json.dumps({"voltile": voltile.__version__, **inputs}, sort_keys=True, default=str)
+    text = json.dumps(
+        {"voltile": voltile.__version__, "stages": _VERSION, **inputs}, sort_keys=True, default=str
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
