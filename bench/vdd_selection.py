@@ -5,7 +5,7 @@ import time
 import numpy as np
 from prepared import PREPARED, faults_through, parser_of, prepared
 
-from voltile.floorplan import Timer, select_vdd
+from voltile.floorplan import TileTimer, Timer, select_vdd
 from voltile.pdk import LibrarySet
 
 
@@ -21,7 +21,8 @@ def main(name: str, n: int) -> None:
         for low, high in zip(levels[:-1], levels[1:], strict=True):
             pair = LibrarySet.of(technology, (low, high))
             start = time.perf_counter()
-            plan = select_vdd(Timer(graph, pair.libraries, pair.mixed_supply), placement, wires)
+            timer = Timer(graph, pair.libraries, pair.mixed_supply)
+            plan = select_vdd(TileTimer.plain(timer, placement, wires))
             met = [plan.raised(f) for f in result.frequency if f <= plan.reach]
             seconds = time.perf_counter() - start
             total += seconds

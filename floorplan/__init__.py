@@ -20,6 +20,7 @@ VddMuxes, size_headers, place_muxes, place_with_muxes : Vdd-MUX that carry the t
 MuxNames, name_muxes, write_mux_verilog : a netlist with its Vdd-MUX.
 PowerGrid, make_power_grid : stripes and ring of five nets.
 LayoutArea, layout_area : area as in Table 4.1.
+TileTimer : timing over the tiles that run at VddH.
 VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
 opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
 """
@@ -53,6 +54,7 @@ from voltile.floorplan.power_grid import PowerGrid, make_power_grid
 from voltile.floorplan.slack_use import cell_slack, use_slack
 from voltile.floorplan.source_files import source_files
 from voltile.floorplan.synth import Sources, synthesize
+from voltile.floorplan.tile_timing import TileTimer
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Timer, Timing, Wires
 from voltile.floorplan.timing_driven import place_for_timing
@@ -79,6 +81,7 @@ __all__ = [
     "PowerGrid",
     "Sources",
     "TileGrid",
+    "TileTimer",
     "Timer",
     "Timing",
     "TimingGraph",

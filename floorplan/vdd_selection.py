@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from voltile.core import TimingInfeasible
 from voltile.floorplan.placement import Placement
-from voltile.floorplan.timing import Timer, Timing, Wires
+from voltile.floorplan.tile_timing import TileTimer
+from voltile.floorplan.timing import Timing
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,41 +68,25 @@ class VddPlan:
         return high
 
 
-def select_vdd(
-    timer: Timer, placement: Placement, wires: Wires, library: Ints | None = None
-) -> VddPlan:
+def select_vdd(design: TileTimer) -> VddPlan:
     """Raise tiles from VddL to VddH, the most critical first (Algorithm 5).
 
     At every step the cells of the critical path add their delays to the score of their tile; of the
     tiles still at VddL the one with the highest score is raised, the lowest numbered among equals.
-
-    Parameters
-    ----------
-    library : ndarray of int, shape (2, cells), optional
-        Which of the timer's libraries each instance is of at VddL, and at VddH; by default 0 and 1.
     """
-
-    cells = np.arange(len(placement.tile))
-    choice = np.repeat([[0], [1]], len(cells), axis=1) if library is None else library
-
-    def analyze() -> Timing:
-        return timer.analyze(choice[high[placement.tile], cells], wires)
-
-    tiles = placement.grid.tiles
-    high = np.zeros(tiles, dtype=np.int64)
+    is_high = np.zeros(design.tiles, dtype=bool)
     order: list[int] = []
-    timing = analyze()
+    timing = design.analyze(is_high)
     periods = [timing.min_period]
-    while len(order) < tiles:
-        score = tile_scores(timing, placement)
-        score[high == 1] = -1.0
+    while len(order) < design.tiles:
+        score = tile_scores(timing, design.placement)
+        score[is_high] = -1.0
         tile = int(np.argmax(score))
-        high[tile] = 1
+        is_high[tile] = True
         order.append(tile)
-        timing = analyze()
+        timing = design.analyze(is_high)
         periods.append(timing.min_period)
-    low, top = (timer.libraries[at].vdd for at in choice[:, 0])
-    return VddPlan(low, top, np.array(order, dtype=np.int64), np.array(periods))
+    return VddPlan(*design.vdds, np.array(order, dtype=np.int64), np.array(periods))
 
 
 def tile_scores(timing: Timing, placement: Placement) -> Floats:

@@ -5,26 +5,22 @@ time; FINE-VH runs a mesh of tiles, each at VddL or VddH. Costs of switching bet
 points (converters, headers) are not part of these curves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import TimingInfeasible
-from voltile.floorplan import (
-    Placement,
-    Timer,
-    TimingGraph,
-    VddPlan,
-    Wires,
-    select_vdd,
-)
-from voltile.pdk import CellLibrary, LibrarySet
+from voltile.floorplan import TileTimer, Timer, TimingGraph, VddPlan, Wires, select_vdd
+from voltile.pdk import LibrarySet
 from voltile.power.activity import Activity
 from voltile.power.power import PowerModel, PowerReport
+from voltile.power.vdd_search import TileStates, search_vdd
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 # A frequency this much beyond reach is the same frequency, rounded; as `VddPlan.raised` has it.
 _ROUNDING = 1e-12
@@ -42,8 +38,14 @@ class OperatingCurve:
         The mesh has n x n tiles; 1 is a design that is not cut.
     interval : float
         Width of the Vdd interval [V]; 0 for ideal-DVFS.
+    leakage : ndarray
+        Part of the power that is leakage [W].
     area_at_low : ndarray
         Share of the cell area at `vdd_low`; for dithering, averaged over time.
+    bias : str
+        Which cells have longer gates where timing allows: "none", "interface" or "all".
+    selection : str
+        How the tiles at VddH were chosen: "algorithm-5", or "search"; empty without tiles.
     """
 
     scheme: str
@@ -51,9 +53,12 @@ class OperatingCurve:
     interval: float
     frequency: Floats
     power: Floats
+    leakage: Floats
     vdd_low: Floats
     vdd_high: Floats
     area_at_low: Floats
+    bias: str = "none"
+    selection: str = ""
 
     def saving_against(self, other: "OperatingCurve") -> float:
         """Mean relative saving in power over the frequencies, as in dissertation 4.1.4."""
@@ -100,16 +105,29 @@ _POINT_FIELDS = ("vdd", "frequency", "energy", "leakage")
 
 
 def evaluate_supplies(
-    graph: TimingGraph, wires: Wires, activity: Activity, libraries: Sequence[CellLibrary]
+    graph: TimingGraph,
+    wires: Wires,
+    activity: Activity,
+    libraries: Iterable[LibrarySet],
+    bias: Ints | int = 0,
 ) -> SupplyPoints:
-    """Time a design and measure its power with all cells of one library after another."""
+    """Time a design and measure its power with all cells at one supply after another.
+
+    Parameters
+    ----------
+    libraries : iterable of LibrarySet
+        Of one supply each.
+    bias : ndarray of int, shape (cells,)
+        Bias of each instance; by default the first.
+    """
     every = np.zeros(graph.netlist.cells, dtype=np.int64)
     rows = []
-    for library in libraries:
-        timing = Timer(graph, [library]).analyze(every, wires)
-        model = PowerModel(graph.netlist, graph.clocks, activity, [library])
-        report = model.evaluate(every, timing)
-        rows.append((library.vdd, 1 / timing.min_period, *_energy_and_leakage(report)))
+    for one in libraries:
+        library = one.index(every, bias)
+        timing = Timer(graph, one.libraries).analyze(library, wires)
+        model = PowerModel(graph.netlist, graph.clocks, activity, one.libraries)
+        report = model.evaluate(library, timing)
+        rows.append((one.vdds[0], 1 / timing.min_period, *_energy_and_leakage(report)))
     rows.sort()
     return SupplyPoints(*np.array(rows).T)
 
@@ -126,8 +144,9 @@ def ideal_dvfs(points: SupplyPoints, frequency: Floats) -> OperatingCurve:
     lowest = points.meeting(frequency)
     power = frequency * lowest.energy + lowest.leakage
     return OperatingCurve(
-        "ideal", 1, 0.0, frequency, power, lowest.vdd, lowest.vdd, np.ones(len(frequency))
-    )
+        "ideal", 1, 0.0, frequency, power, lowest.leakage, lowest.vdd, lowest.vdd,
+        np.ones(len(frequency)),
+    )  # fmt: skip
 
 
 def vdd_hopping(points: SupplyPoints, levels: Sequence[float], frequency: Floats) -> OperatingCurve:
@@ -140,8 +159,8 @@ def vdd_hopping(points: SupplyPoints, levels: Sequence[float], frequency: Floats
     leakage = np.array([float(step.leakage[0]) for step in steps])[chosen]
     vdd = np.array(levels)[chosen]
     return OperatingCurve(
-        "hopping", 1, levels[1] - levels[0], frequency, frequency * energy + leakage, vdd, vdd,
-        np.ones(len(frequency)),
+        "hopping", 1, levels[1] - levels[0], frequency, frequency * energy + leakage, leakage,
+        vdd, vdd, np.ones(len(frequency)),
     )  # fmt: skip
 
 
@@ -165,60 +184,89 @@ def vdd_dithering(
     power = (1 - time_high) * full[lower] + time_high * full[upper]
     below = frequency < reach[0]
     power[below] = frequency[below] * energy[0] + leakage[0]
+    leaks = (1 - time_high) * leakage[lower] + time_high * leakage[upper]
     vdd = np.array(levels)
     return OperatingCurve(
-        "dithering", 1, levels[1] - levels[0], frequency, power, vdd[lower], vdd[upper],
+        "dithering", 1, levels[1] - levels[0], frequency, power, leaks, vdd[lower], vdd[upper],
         1 - time_high,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class IntervalResult:
-    """FINE-VH on one mesh in one Vdd interval.
+    """FINE-VH on one mesh in one Vdd interval: the states of its tiles that were evaluated.
 
     Attributes
     ----------
-    steps : tuple of int
-        Numbers of raised tiles: 0, and those that some frequency or the plan's reach asks for.
-    energy, leakage : tuple of float
-        Dynamic energy per clock cycle [J] and leakage [W] with that many tiles raised.
-    area_at_low : tuple of float
-        Share of the cell area that stays at VddL.
+    plan : VddPlan
+        Of Algorithm 5.
+    steps : ndarray of int
+        Numbers of raised tiles of the plan's steps that were evaluated: 0, and those that some
+        frequency or the plan's reach asks for. The first states are these; others are searched.
+    is_high : ndarray of bool, shape (states, tiles)
+    period, energy, leakage, area_at_low : ndarray, shape (states,)
+        Shortest clock period [s], dynamic energy per clock cycle [J], leakage [W], share of the
+        cell area at VddL.
     """
 
     plan: VddPlan
-    steps: tuple[int, ...]
-    energy: tuple[float, ...]
-    leakage: tuple[float, ...]
-    area_at_low: tuple[float, ...]
+    steps: Ints
+    is_high: Bools
+    period: Floats
+    energy: Floats
+    leakage: Floats
+    area_at_low: Floats
+
+    @property
+    def width(self) -> float:
+        """VddH less VddL [V]."""
+        return self.plan.vdd_high - self.plan.vdd_low
+
+    def published(self, frequency: float) -> int:
+        """State that Algorithm 5 gives at a frequency [Hz]."""
+        return int(np.flatnonzero(self.steps == self.plan.raised(frequency))[0])
+
+    def best(self, frequency: float) -> int:
+        """State of the least power that meets a frequency [Hz]."""
+        met = self.period <= 1 / frequency * (1 + _ROUNDING)
+        power = frequency * self.energy + self.leakage
+        return int(np.argmin(np.where(met, power, np.inf)))
 
 
 def evaluate_interval(
-    graph: TimingGraph,
-    placement: Placement,
-    wires: Wires,
-    activity: Activity,
-    libraries: LibrarySet,
-    frequency: Floats,
+    design: TileTimer, model: PowerModel, frequency: Floats, search: bool = False
 ) -> IntervalResult:
-    """Select tiles and measure power for the frequencies within reach of (VddL, VddH)."""
-    mixed_supply = libraries.mixed_supply
-    timer = Timer(graph, libraries.libraries, mixed_supply)
-    plan = select_vdd(timer, placement, wires)
+    """Select tiles and measure power for the frequencies within reach of (VddL, VddH).
+
+    Parameters
+    ----------
+    model : PowerModel
+        Bound to the libraries of the design's timer.
+    search : bool
+        Whether to look for states of less power than those of Algorithm 5.
+    """
+    plan = select_vdd(design)
     within = frequency[frequency <= plan.reach * (1 + _ROUNDING)]
     steps = sorted({0, *(plan.raised(float(item)) for item in (*within, plan.reach))})
-    model = PowerModel(graph.netlist, graph.clocks, activity, libraries.libraries, mixed_supply,
-                       libraries.leakage_corner)  # fmt: skip
-    rows = []
-    area = graph.netlist.cell_area
-    for step in steps:
-        high = np.zeros(placement.grid.tiles, dtype=np.int64)
-        high[plan.order[:step]] = 1
-        supply = high[placement.tile]
-        report = model.evaluate(supply, timer.analyze(supply, wires))
-        rows.append((*_energy_and_leakage(report), float(area[supply == 0].sum() / area.sum())))
-    energy, leakage, share = zip(*rows, strict=True)
-    return IntervalResult(plan, tuple(steps), energy, leakage, share)
+    order = plan.order
+    found = [np.isin(np.arange(design.tiles), order[:step]) for step in steps]
+    states = TileStates(design, model)
+    if search:
+        # Below the reach of all tiles at VddL there is nothing to choose.
+        asked = within[within > (1 + _ROUNDING) / plan.period[0]]
+        best = np.ones(design.tiles, dtype=bool)
+        for item in sorted(asked.tolist(), reverse=True):
+            starts = [plan.tile_is_high(item), best]
+            best = search_vdd(states, [at for at in starts if states.meets(at, item)], item)
+            found.append(best)
+    known = {item.tobytes(): item for item in found}
+    rows = [
+        (states.period(item), *states.energy_and_leakage(item), states.area_at_low(item))
+        for item in known.values()
+    ]
+    return IntervalResult(
+        plan, np.array(steps), np.array(list(known.values())), *np.array(rows).T
+    )
 
 
 def _energy_and_leakage(report: PowerReport) -> tuple[float, float]:
@@ -227,9 +275,20 @@ def _energy_and_leakage(report: PowerReport) -> tuple[float, float]:
 
 
 def fine_vh(
-    n: int, intervals: Sequence[IntervalResult], frequency: Floats
+    n: int,
+    intervals: Sequence[IntervalResult],
+    frequency: Floats,
+    bias: str = "none",
+    search: bool = False,
 ) -> tuple[OperatingCurve, Floats]:
     """Join the intervals of one width: at every frequency the lowest interval that reaches it.
+
+    Parameters
+    ----------
+    bias : str
+        Name of the poly-bias that the intervals were evaluated with.
+    search : bool
+        Whether the tiles are those of least power that were found, else those of Algorithm 5.
 
     Returns
     -------
@@ -244,15 +303,18 @@ def fine_vh(
     """
     _check_reach(frequency, max(item.plan.reach for item in intervals), f"FINE-VH {n} x {n}")
     rows, tile_vdd = [], []
-    for item in frequency:
-        best = next(x for x in intervals if item <= x.plan.reach * (1 + _ROUNDING))
-        plan = best.plan
-        at = best.steps.index(plan.raised(float(item)))
-        power = float(item) * best.energy[at] + best.leakage[at]
-        rows.append((power, plan.vdd_low, plan.vdd_high, best.area_at_low[at]))
-        tile_vdd.append(np.where(plan.tile_is_high(float(item)), plan.vdd_high, plan.vdd_low))
-    width = intervals[0].plan.vdd_high - intervals[0].plan.vdd_low
-    return OperatingCurve("fine-vh", n, width, frequency, *np.array(rows).T), np.array(tile_vdd)
+    for asked in frequency.tolist():
+        item = next(x for x in intervals if asked <= x.plan.reach * (1 + _ROUNDING))
+        at = item.best(asked) if search else item.published(asked)
+        low, high = item.plan.vdd_low, item.plan.vdd_high
+        power = asked * item.energy[at] + item.leakage[at]
+        rows.append((power, item.leakage[at], low, high, item.area_at_low[at]))
+        tile_vdd.append(np.where(item.is_high[at], high, low))
+    curve = OperatingCurve(
+        "fine-vh", n, intervals[0].width, frequency, *np.array(rows).T, bias,
+        "search" if search else "algorithm-5",
+    )  # fmt: skip
+    return curve, np.array(tile_vdd)
 
 
 def _check_reach(frequency: Floats, reach: float, scheme: str) -> None:

@@ -1,8 +1,7 @@
 """What a scheme can run at: pairs of supplies, tiles at VddH, and what a cycle then costs.
 
 The operating curves of `dvfs` give power at chosen frequencies; modes serve every demand up to the
-reach of the highest one. Of FINE-VH they are the steps of raising whose power was evaluated: what
-lies between two of them is served by the next higher one.
+reach of the highest one. Of FINE-VH they are the states of the tiles whose power was evaluated.
 """
 
 from collections.abc import Sequence
@@ -103,7 +102,7 @@ def level_modes(
 def fine_vh_modes(
     n: int, intervals: Sequence[IntervalResult], rail_capacitance: Floats
 ) -> OperatingModes:
-    """Modes of FINE-VH: the steps of each interval that were evaluated.
+    """Modes of FINE-VH: the states of each interval that were evaluated.
 
     Parameters
     ----------
@@ -112,15 +111,16 @@ def fine_vh_modes(
     """
     rows, raised = [], []
     for item in intervals:
-        plan = item.plan
-        for step, energy, leakage in zip(item.steps, item.energy, item.leakage, strict=True):
-            reach = 1 / float(plan.period[step])
-            rows.append((plan.vdd_low, plan.vdd_high, reach, energy, leakage))
-            raised.append(np.isin(np.arange(n * n), plan.order[:step]))
-    width = intervals[0].plan.vdd_high - intervals[0].plan.vdd_low
+        order = np.argsort(-item.period, kind="stable")
+        ends = np.repeat([[item.plan.vdd_low], [item.plan.vdd_high]], len(order), axis=1)
+        rows.append(np.stack([*ends, *(
+            values[order] for values in (1 / item.period, item.energy, item.leakage)
+        )]))  # fmt: skip
+        raised.append(item.is_high[order])
     return OperatingModes(
-        "fine-vh", n, width, rail_capacitance, np.array(raised), *np.array(rows).T
-    )
+        "fine-vh", n, intervals[0].width, rail_capacitance, np.concatenate(raised),
+        *np.concatenate(rows, axis=1),
+    )  # fmt: skip
 
 
 def rail_capacitance(

@@ -12,11 +12,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.floorplan import Placement, Timer, Timing, Wires
+from voltile.floorplan import TileTimer, Timing
 from voltile.power.power import PowerModel, PowerReport
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 # A frequency this much beyond reach is the same frequency, rounded; as `VddPlan.raised` has it.
@@ -32,28 +31,18 @@ class TileStates:
 
     Parameters
     ----------
-    timer, model
-        Bound to the same libraries.
-    library : ndarray of int, shape (2, cells)
-        Which of the libraries each instance is of at VddL, and at VddH.
+    model : PowerModel
+        Bound to the libraries of the design's timer.
     """
 
-    def __init__(
-        self, timer: Timer, model: PowerModel, placement: Placement, wires: Wires, library: Ints
-    ) -> None:
-        self._timer, self._model, self._wires = timer, model, wires
-        self._tile, self._library = placement.tile, library
-        self.tiles = placement.grid.tiles
-        self._cells = np.arange(len(placement.tile))
-        self._area = timer.graph.netlist.cell_area
+    def __init__(self, design: TileTimer, model: PowerModel) -> None:
+        self._design, self._model = design, model
+        self.tiles, self._tile = design.tiles, design.placement.tile
+        self._area = design.timer.graph.netlist.cell_area
         self._period: dict[bytes, float] = {}
         self._power: dict[bytes, tuple[float, float]] = {}
         # Power, if asked for, is so right after timing.
         self._last: tuple[bytes, Timing] | None = None
-
-    def library_of(self, is_high: Bools) -> Ints:
-        """Library of each instance, shape (cells,)."""
-        return np.asarray(self._library[is_high.astype(np.int64)[self._tile], self._cells])
 
     def period(self, is_high: Bools) -> float:
         """Shortest clock period [s]."""
@@ -74,11 +63,11 @@ class TileStates:
     def _analyze(self, is_high: Bools) -> Timing:
         key = is_high.tobytes()
         if self._last is None or self._last[0] != key:
-            self._last = key, self._timer.analyze(self.library_of(is_high), self._wires)
+            self._last = key, self._design.analyze(is_high)
         return self._last[1]
 
     def _report(self, is_high: Bools) -> PowerReport:
-        return self._model.evaluate(self.library_of(is_high), self._analyze(is_high))
+        return self._model.evaluate(self._design.library_of(is_high), self._analyze(is_high))
 
     def power(self, is_high: Bools, frequency: float) -> float:
         """Power at a clock frequency [Hz] in watts."""

@@ -13,6 +13,7 @@ from voltile.core import run_program
 from voltile.floorplan import (
     Constraints,
     Sources,
+    TileTimer,
     Timer,
     build_timing_graph,
     opensta_worst_slack,
@@ -88,7 +89,7 @@ def test_design_without_a_clock_and_names_that_need_quotes(toy_technology, tmp_p
 def plan_points(technology, graph, placement, vdds):
     """The operating points of Algorithm 5 at half of its steps, the slowest first."""
     timer = Timer(graph, [technology.library(vdd) for vdd in vdds])
-    plan = select_vdd(timer, placement, placement.wires(technology))
+    plan = select_vdd(TileTimer.plain(timer, placement, placement.wires(technology)))
     reach = np.unique(1 / np.minimum.accumulate(plan.period))[::2]
     low, high = (np.full(len(reach), vdd) for vdd in vdds)
     is_high = np.array([plan.tile_is_high(frequency * (1 - 1e-9)) for frequency in reach])

@@ -11,7 +11,7 @@ from reference_timer import ReferenceTimer
 from toy_netlists import make_netlist, random_supply, random_wires
 
 from voltile.core import TechnologyError
-from voltile.floorplan import Constraints, Timer, Wires, build_timing_graph, select_vdd
+from voltile.floorplan import Constraints, TileTimer, Timer, Wires, build_timing_graph, select_vdd
 
 VDDS = (0.8, 0.9, 1.0)
 # The tables keep 13 bits.
@@ -81,7 +81,7 @@ def test_an_output_that_does_not_switch_is_never_met(made_technology):
     timer = Timer(graph, [made_technology.library(vdd) for vdd in (0.8, 1.0)], never)
     grid = SimpleNamespace(tiles=6)
     placement = SimpleNamespace(grid=grid, tile=np.arange(netlist.cells) % 6)
-    plan = select_vdd(timer, placement, Wires.none(netlist))
+    plan = select_vdd(TileTimer.plain(timer, placement, Wires.none(netlist)))
     assert plan.period.max() > 0.5
     assert plan.period[0] < 1e-8 and plan.period[-1] < 1e-8
     assert sorted(plan.order) == list(range(6))

@@ -10,6 +10,7 @@ from voltile.floorplan import (
     Constraints,
     Placement,
     TileGrid,
+    TileTimer,
     Timer,
     VddPlan,
     Wires,
@@ -59,7 +60,7 @@ def test_plan_is_algorithm_5_at_every_frequency(toy_technology, n, seed):
     netlist = random_netlist(libraries[0], seed, 40, 6)
     wires, placement = random_wires(netlist, seed), scattered(netlist, n, seed)
     graph = build_timing_graph(netlist, Constraints())
-    plan = select_vdd(Timer(graph, libraries), placement, wires)
+    plan = select_vdd(TileTimer.plain(Timer(graph, libraries), placement, wires))
     assert (plan.vdd_low, plan.vdd_high) == VDDS
     order, periods = algorithm_5(netlist, libraries, wires, placement, 0.0)
     assert plan.order.tolist() == order
@@ -95,7 +96,7 @@ def test_ends_of_a_plan_are_the_two_supplies(toy_mac, toy_technology):
     placement = place(netlist, toy_mac.clocks, toy_technology, 3, 0.7)
     wires = placement.wires(toy_technology)
     timer = Timer(toy_mac, libraries)
-    plan = select_vdd(timer, placement, wires)
+    plan = select_vdd(TileTimer.plain(timer, placement, wires))
     assert sorted(plan.order.tolist()) == list(range(9)) and len(plan.period) == 10
     for level, period in ((0, plan.period[0]), (1, plan.period[-1])):
         every = np.full(netlist.cells, level)
@@ -109,7 +110,7 @@ def test_ends_of_a_plan_are_the_two_supplies(toy_mac, toy_technology):
         timing = timer.analyze(high[placement.tile].astype(int), wires)
         assert timing.min_period == pytest.approx(plan.period[step], rel=1e-12)
         assert timing.worst_slack(plan.period[step]) == pytest.approx(0.0, abs=1e-15)
-    again = select_vdd(timer, placement, wires)
+    again = select_vdd(TileTimer.plain(timer, placement, wires))
     assert np.array_equal(again.order, plan.order) and np.array_equal(again.period, plan.period)
 
 
@@ -153,4 +154,4 @@ def test_design_without_a_path_is_refused(toy_technology):
     netlist = make_netlist(libraries[0], {"t": ("toy_tie_1", {"H": "y"})}, [], ["y"])
     timer = Timer(build_timing_graph(netlist, Constraints()), libraries)
     with pytest.raises(NetlistError, match="^toy has no path to time "):
-        select_vdd(timer, scattered(netlist, 2, 0), Wires.none(netlist))
+        select_vdd(TileTimer.plain(timer, scattered(netlist, 2, 0), Wires.none(netlist)))

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from interval_results import steps_of
 
 from voltile.core import TimingInfeasible
 from voltile.floorplan import VddPlan
 from voltile.power.dvfs import (
-    IntervalResult,
     OperatingCurve,
     SupplyPoints,
     fine_vh,
@@ -130,7 +130,7 @@ def test_schemes_reject_a_frequency_beyond_reach(scheme, run):
 def test_saving_is_the_mean_over_the_frequencies_of_the_relative_saving():
     """Dissertation 4.1.4: average power savings."""
     nothing = np.zeros(4)
-    mine = OperatingCurve("fine-vh", 7, 0.1, nothing, np.array([1.0, 2, 3, 4]), *[nothing] * 3)
+    mine = OperatingCurve("fine-vh", 7, 0.1, nothing, np.array([1.0, 2, 3, 4]), *[nothing] * 4)
     other = replace(mine, power=np.array([2.0, 2.5, 3.0, 8.0]))
     assert mine.saving_against(other) == pytest.approx((0.5 + 0.2 + 0.0 + 0.5) / 4)
     assert other.saving_against(mine) == pytest.approx(1 - (2 + 1.25 + 1 + 2) / 4)
@@ -140,9 +140,9 @@ def test_saving_is_the_mean_over_the_frequencies_of_the_relative_saving():
 LOW = VddPlan(0.6, 0.8, np.array([3, 1, 0, 2]), np.array([2.0, 1.25, 1.0, 0.9, 0.8]) / GHZ)
 HIGH = VddPlan(0.8, 1.0, np.array([0, 3, 2, 1]), np.array([0.8, 0.7, 0.6, 0.55, 0.5]) / GHZ)
 INTERVALS = [
-    IntervalResult(LOW, (0, 1, 2, 4), (0.4 * PJ, 0.45 * PJ, 0.5 * PJ, 0.6 * PJ),
+    steps_of(LOW, (0, 1, 2, 4), (0.4 * PJ, 0.45 * PJ, 0.5 * PJ, 0.6 * PJ),
                    (0.1 * MW, 0.12 * MW, 0.14 * MW, 0.2 * MW), (1.0, 0.75, 0.5, 0.0)),
-    IntervalResult(HIGH, (1, 2, 4), (0.7 * PJ, 0.8 * PJ, 0.95 * PJ),
+    steps_of(HIGH, (1, 2, 4), (0.7 * PJ, 0.8 * PJ, 0.95 * PJ),
                    (0.25 * MW, 0.3 * MW, 0.45 * MW), (0.8, 0.4, 0.0)),
 ]  # fmt: skip
 
@@ -160,3 +160,28 @@ def test_fine_vh_raises_as_many_tiles_as_needed_in_the_lowest_interval_that_reac
         [1.0, 0.8, 0.8, 0.8], [1.0] * 4,
     ])  # fmt: skip
     assert (curve.scheme, curve.n, curve.interval) == ("fine-vh", 2, pytest.approx(0.2))
+
+
+def test_search_takes_the_state_of_least_power_that_meets_the_frequency():
+    """A state beside the plan's steps: as fast as two raised tiles, and cheaper."""
+    item = INTERVALS[0]
+    more = replace(
+        item,
+        is_high=np.vstack([item.is_high, [[True, False, False, True]]]),
+        period=np.append(item.period, 0.95 / GHZ),
+        energy=np.append(item.energy, 0.48 * PJ),
+        leakage=np.append(item.leakage, 0.13 * MW),
+        area_at_low=np.append(item.area_at_low, 0.6),
+    )
+    asked = frequencies(0.4, 0.7, 1.0, 1.04, 1.2)
+    published, _ = fine_vh(2, [more], asked[:3])
+    found, tile_vdd = fine_vh(2, [more], asked, "interface", search=True)
+    assert (published.selection, found.selection, found.bias) == (
+        "algorithm-5", "search", "interface"
+    )  # fmt: skip
+    expected = [0.4 * 0.4 + 0.1, 0.7 * 0.45 + 0.12, 1.0 * 0.48 + 0.13, 1.04 * 0.48 + 0.13,
+                1.2 * 0.6 + 0.2]  # fmt: skip
+    np.testing.assert_allclose(found.power, np.array(expected) * MW)
+    np.testing.assert_allclose(published.power[2], (1.0 * 0.5 + 0.14) * MW)
+    np.testing.assert_allclose(found.leakage, np.array([0.1, 0.12, 0.13, 0.13, 0.2]) * MW)
+    np.testing.assert_allclose(tile_vdd[2], [0.8, 0.6, 0.6, 0.8])

@@ -1,19 +1,18 @@
 """A core under each scheme over a workload, against numbers worked out by hand."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interval_results import steps_of
 
 from voltile.core import TimingInfeasible, VoltileError
 from voltile.floorplan import VddPlan
 from voltile.power import (
     Activity,
     Converter,
-    IntervalResult,
     OperatingModes,
     SupplyPoints,
     SwitchingCosts,
@@ -54,7 +53,7 @@ def interval(low, high):
         np.interp(weight, [0, 1], [np.interp(vdd, POINTS.vdd, values) for vdd in (low, high)])
         for values in (POINTS.energy, POINTS.leakage)
     )
-    return IntervalResult(plan, steps, tuple(energy), tuple(leakage), tuple(1 - weight))
+    return steps_of(plan, steps, energy, leakage, 1 - weight)
 
 
 def fine(levels):
@@ -87,9 +86,12 @@ def test_without_costs_the_power_is_that_of_the_operating_curves(demand):
     curves = [ideal_dvfs(POINTS, frequency), vdd_hopping(POINTS, WIDE, frequency),
               vdd_dithering(POINTS, WIDE, frequency)]  # fmt: skip
     if demand > 0:
-        exact = [replace(item, steps=(0, 1, 2, 3, 4), energy=tuple(np.interp(range(5), item.steps,
-                 item.energy)), leakage=tuple(np.interp(range(5), item.steps, item.leakage)),
-                 area_at_low=(1,) * 5) for item in fine(WIDE)]  # fmt: skip
+        every = range(5)
+        exact = [
+            steps_of(item.plan, every, np.interp(every, item.steps, item.energy),
+                     np.interp(every, item.steps, item.leakage), np.ones(5))
+            for item in fine(WIDE)
+        ]  # fmt: skip
         curves.append(fine_vh(2, exact, frequency)[0])
         modes = (IDEAL, HOPPING, DITHERING, fine_vh_modes(2, exact, RAILS))
     else:

@@ -9,7 +9,7 @@ from made_netlists import netlist_of
 from test_power import activity
 from toy_netlists import random_wires
 
-from voltile.floorplan import Constraints, Timer, build_timing_graph, select_vdd
+from voltile.floorplan import Constraints, TileTimer, Timer, build_timing_graph, select_vdd
 from voltile.pdk import LibrarySet
 from voltile.power.power import PowerModel
 from voltile.power.vdd_search import TileStates, search_vdd
@@ -30,9 +30,8 @@ def states_of(made_technology, seed, n):
     )  # fmt: skip
     timer = Timer(graph, pair.libraries, pair.mixed_supply)
     wires = random_wires(netlist, seed)
-    library = np.repeat([[0], [1]], netlist.cells, axis=1)
-    states = TileStates(timer, model, placement, wires, library)
-    return states, select_vdd(timer, placement, wires), (timer, model, wires, tile)
+    design = TileTimer.plain(timer, placement, wires)
+    return TileStates(design, model), select_vdd(design), (timer, model, wires, tile)
 
 
 @pytest.mark.parametrize("seed", range(3))
