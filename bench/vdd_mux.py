@@ -87,7 +87,7 @@ def main(form: argparse.Namespace) -> None:
     for n in form.tiles:
         placement, muxes = place_with_muxes(
             lambda reserve, n=n: place(netlist, clocks, technology, n, 0.7, reserve=reserve),
-            currents.widths, cells, total, n,
+            currents.widths, cells, 1.5 * total / (n * n), n,
         )  # fmt: skip
         area = layout_area(netlist, placement.grid, muxes)
         tile, needed = currents.of_tile(placement), currents.widths(placement)

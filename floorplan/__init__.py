@@ -18,6 +18,8 @@ MuxReserve : room for Vdd-MUX that tiles keep before placement.
 VddMuxes, size_headers, place_muxes, place_with_muxes : Vdd-MUX that carry the tiles' current, and
     their scan chain.
 MuxNames, name_muxes, write_mux_verilog : a netlist with its Vdd-MUX.
+muxes_to_arrays, muxes_from_arrays : what a run keeps of them.
+drop_stretch, delay_exponent : how much slower cells get by what headers drop.
 PowerGrid, make_power_grid : stripes and ring of five nets.
 LayoutArea, layout_area : area as in Table 4.1.
 TileTimer : timing over the tiles that run at VddH.
@@ -27,6 +29,7 @@ opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside ch
 
 from voltile.floorplan.clocks import ClockNetwork, trace_clocks
 from voltile.floorplan.constraints import Constraints, read_sdc
+from voltile.floorplan.header_drop import delay_exponent, drop_stretch
 from voltile.floorplan.layout_area import LayoutArea, layout_area
 from voltile.floorplan.mux_cells import (
     MuxCells,
@@ -61,6 +64,8 @@ from voltile.floorplan.timing_driven import place_for_timing
 from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
 from voltile.floorplan.vdd_mux import (
     VddMuxes,
+    muxes_from_arrays,
+    muxes_to_arrays,
     place_muxes,
     place_with_muxes,
     size_headers,
@@ -92,12 +97,16 @@ __all__ = [
     "build_timing_graph",
     "cell_slack",
     "check_mesh",
+    "delay_exponent",
+    "drop_stretch",
     "interface_cells",
     "layout_area",
     "make_power_grid",
     "make_tile_grid",
     "mux_cells",
     "mux_models",
+    "muxes_from_arrays",
+    "muxes_to_arrays",
     "name_muxes",
     "netlist_from_arrays",
     "netlist_to_arrays",
@@ -113,8 +122,8 @@ __all__ = [
     "size_headers",
     "source_files",
     "synthesize",
-    "use_slack",
     "trace_clocks",
+    "use_slack",
     "write_mux_verilog",
     "write_verilog",
 ]

@@ -349,14 +349,13 @@ def _half_perimeter(
 
 # The arrays below are what a run folder keeps of a placement.
 
+_ARRAYS = ("site", "row", "tile", "net_length", "port_x", "port_y")
+
 
 def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:
     """Return the placement as plain arrays, for `numpy.savez`."""
     grid = placement.grid
-    arrays = {
-        name: getattr(placement, name)
-        for name in ("site", "row", "tile", "net_length", "port_x", "port_y")
-    }
+    arrays = {name: getattr(placement, name) for name in _ARRAYS}
     shape = np.array([grid.n, grid.tile_rows, grid.tile_sites, grid.gap_sites, *grid.mux])
     return arrays | {"grid": shape, "size": np.array([grid.site_width, grid.site_height])}
 
@@ -366,5 +365,4 @@ def placement_from_arrays(arrays: dict[str, NDArray[Any]]) -> Placement:
     n, tile_rows, tile_sites, gap_sites, *mux = (int(item) for item in arrays["grid"])
     width, height = (float(item) for item in arrays["size"])
     grid = TileGrid(n, tile_rows, tile_sites, gap_sites, width, height, MuxColumns(*mux))
-    rest = {name: value for name, value in arrays.items() if name not in ("grid", "size")}
-    return Placement(grid, **rest)
+    return Placement(grid, **{name: arrays[name] for name in _ARRAYS})

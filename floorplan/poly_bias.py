@@ -20,6 +20,9 @@ from voltile.floorplan.timing import Timer, Wires
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+# Of the shortest clock period, what a change may cost.
+_MARGIN = 1e-3
+
 
 @dataclass(frozen=True)
 class BiasStage:
@@ -97,12 +100,14 @@ def assign_bias(
     may_change : ndarray of bool, shape (cells,)
         Cells that may be biased: `interface_cells`, or all.
     period : float, optional
-        Clock period to keep [s]; by default the shortest that the unbiased netlist runs at.
+        Clock period to keep [s]; by default a thousandth above the shortest that the unbiased
+        netlist runs at: loads and slews couple all paths, and without any margin the critical one
+        forbids changes far from it.
     """
     biases = [library.bias for library in timer.libraries]
     bias = np.zeros(timer.graph.netlist.cells, dtype=np.int64)
     timing = timer.analyze(bias, wires)
-    kept = max(timing.min_period, period or 0.0)
+    kept = max(timing.min_period, period or timing.min_period * (1 + _MARGIN))
     mean_delay = float(timing.critical_path()[1].mean())
     stages = []
     for number in sorted(range(1, len(biases)), key=lambda at: -slow_down[biases[at]]):

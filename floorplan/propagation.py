@@ -80,6 +80,23 @@ def propagate(
 
 
 @njit(cache=True)
+def heaviest_paths(
+    source: Ints, first: Ints, end_node: Ints, weight: Floats, nodes: int
+) -> tuple[Floats, Floats]:
+    """Largest sum of weights of the records before, and after, each node, shape (nodes,)."""
+    before, after = np.zeros(nodes), np.zeros(nodes)
+    for i in range(len(end_node)):
+        for record in range(first[i], first[i + 1]):
+            total = before[source[record]] + weight[record]
+            before[end_node[i]] = max(before[end_node[i]], total)
+    for i in range(len(end_node) - 1, -1, -1):
+        for record in range(first[i], first[i + 1]):
+            total = after[end_node[i]] + weight[record]
+            after[source[record]] = max(after[source[record]], total)
+    return before, after
+
+
+@njit(cache=True)
 def require(
     source: Ints, first: Ints, end_node: Ints, delay: Floats, wire_delay: Floats, required: Floats
 ) -> None:

@@ -1,8 +1,8 @@
 """Slower versions of cells where paths leave time: longer gates, smaller drives.
 
-Level by level: no path leads through two cells of one, so that each may use up its slack. Loads and
-slews couple paths, so that every step ends with a full timing run, and is taken back in part where
-the clock period is missed.
+In rounds: each takes, along every path, about as many cells as the slack of the path affords. Loads
+and slews couple paths, so that every round ends with a full timing run, and is taken back in part
+where the clock period is missed.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,12 @@ Bools = NDArray[np.bool_]
 _ROUNDING = 1e-9
 # Of the cells that may be to blame for a miss, the share that is taken back at a time.
 _TAKEN_BACK = 0.25
-# Passes over all levels; what one takes back too much, the next gives again.
-_PASSES = 2
-# A group of cells this small, relative to those of its level, is dropped whole when it fails.
-_SMALLEST_GROUP = 1 / 64
+# Rounds at most; they end when this many in a row change hardly any cell, a part of all proposals.
+_ROUNDS, _IDLE, _FEW = 60, 4, 1e-3
+# Of the slack, the part that a round spends.
+_CAUTION = 0.9
+# Irrational steps, so that levels and rounds take turns evenly.
+_GOLDEN, _SILVER = 0.6180339887, 0.4142135624
 # Load that tells how much slower a farad makes a cell [F].
 _PROBE = 1e-16
 
@@ -40,7 +42,7 @@ def use_slack(
     library, proposed : ndarray of int, shape (cells,)
         Which of the timer's libraries each instance is of, and would rather be of.
     gain : ndarray, shape (cells,)
-        What the proposal is worth in each cell; levels where that is most come first.
+        What the proposal is worth in each cell.
     period : float
         Clock period to keep [s], which the netlist meets as it is.
 
@@ -50,21 +52,45 @@ def use_slack(
     timing : Timing
         Of that.
     """
-    graph = timer.graph
     timing = timer.analyze(library, wires)
     level = _cell_level(timer)
     costs = _added_delays(timer, wires, library, proposed, timing)
     wanted = proposed != library
-    order = np.argsort(-np.bincount(level, np.where(wanted, gain, 0.0)), kind="stable")
-    for depth in np.tile(order, _PASSES):
-        chosen = wanted & (library != proposed) & (level == depth)
-        if not chosen.any():
-            continue
-        chosen[graph.cell[timing.record_slack(period) < costs.of_record]] = False
+    few = _FEW * wanted.sum()
+    idle = 0
+    for turn in range(_ROUNDS):
+        share = _affordable(timing, period, costs.of_record, wanted & (library != proposed))
+        # Along a path levels differ, so that about this share of its cells is taken.
+        chosen = share > (level * _GOLDEN + turn * _SILVER) % 1
         chosen &= ~_overloads(timing, period, chosen, costs.of_pin)
-        if chosen.any():
-            library, timing = _checked(timer, wires, library, proposed, timing, chosen, period)
+        before = library
+        library, timing, unfit = _checked(timer, wires, library, proposed, timing, chosen, period)
+        wanted &= ~unfit
+        idle = idle + 1 if (library != before).sum() <= few else 0
+        if idle == _IDLE:
+            break
     return library, timing
+
+
+def _affordable(timing: Timing, period: float, added: Floats, candidates: Bools) -> Floats:
+    """Share of the candidates on paths through each cell that its slack affords, shape (cells,).
+
+    The worst slack through an arc over what all candidates would add to the heaviest path through
+    it; 0 for cells that are no candidates, or that cannot even afford themselves.
+    """
+    from voltile.floorplan.propagation import heaviest_paths
+
+    graph = timing.graph
+    weight = np.where(candidates[graph.cell], np.maximum(added, 0.0), 0.0)
+    to, after = heaviest_paths(graph.source, graph.first, graph.end_node, weight, graph.nodes)
+    path = to[graph.source] + weight + after[graph.target]
+    slack = timing.record_slack(period)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(path > 0, _CAUTION * slack / path, 1.0)
+    share[(slack < weight)] = 0.0
+    result = np.where(candidates, 1.0, 0.0)
+    np.minimum.at(result, graph.cell, share)
+    return np.asarray(result)
 
 
 @dataclass(frozen=True)
@@ -116,35 +142,46 @@ def _checked(
     before: Timing,
     chosen: Bools,
     period: float,
-    smallest: int = 0,
-) -> tuple[Ints, Timing]:
+) -> tuple[Ints, Timing, Bools]:
     """Take the proposals of the chosen cells, but those through which the period is then missed.
 
-    Cells whose own paths are too long go first. What then remains comes from loads and slews on
-    paths beside; whose, is found by halving, down to groups of a few, which are dropped.
+    Cells whose own paths are too long go first. What then remains comes from cells beside such
+    paths: they load them, or their slew meets them. Those are returned, too: they will not do.
     """
-    smallest = smallest or ceil(chosen.sum() * _SMALLEST_GROUP)
+    beside = np.zeros(len(chosen), dtype=bool)
     while chosen.any():
         result = np.where(chosen, proposed, library)
         timing = timer.analyze(result, wires)
         if timing.min_period <= period * (1 + _ROUNDING):
-            return result, timing
+            return result, timing, beside
         slack = cell_slack(timing, period)
-        guilty = np.flatnonzero(chosen & (slack < 0))
-        if len(guilty):
-            worst = guilty[np.argsort(slack[guilty], kind="stable")]
-            chosen = chosen.copy()
-            chosen[worst[: ceil(_TAKEN_BACK * len(worst))]] = False
-        elif chosen.sum() <= smallest:
+        guilty = chosen & (slack < 0)
+        if not guilty.any():
+            slack = _slack_beside(timing, period)
+            guilty = chosen & (slack < 0)
+            beside |= guilty
+        if not guilty.any():
             break
-        else:
-            first = chosen & (np.cumsum(chosen) <= chosen.sum() // 2)
-            for half in (first, chosen & ~first):
-                library, before = _checked(
-                    timer, wires, library, proposed, before, half, period, smallest
-                )
-            break
-    return library, before
+        worst = np.flatnonzero(guilty)[np.argsort(slack[guilty], kind="stable")]
+        chosen = chosen.copy()
+        chosen[worst[: ceil(_TAKEN_BACK * len(worst))]] = False
+        beside &= ~chosen
+    return library, before, beside
+
+
+def _slack_beside(timing: Timing, period: float) -> Floats:
+    """Worst slack of what each cell loads, and of the cells that it drives [s], shape (cells,)."""
+    graph, netlist = timing.graph, timing.graph.netlist
+    net_slack = timing.slack(period).reshape(-1, 2).min(axis=1)
+    net_slack[graph.clocks.is_clock] = np.inf
+    sinks = netlist.sink_pins
+    net, sink = netlist.pin_net[sinks], netlist.pin_cell[sinks]
+    result = np.full(netlist.cells, np.inf)
+    np.minimum.at(result, sink, net_slack[net])
+    driven = netlist.net_driver[net] >= 0
+    driver = netlist.pin_cell[netlist.net_driver[net[driven]]]
+    np.minimum.at(result, driver, cell_slack(timing, period)[sink[driven]])
+    return result
 
 
 def _cell_level(timer: Timer) -> Ints:

@@ -9,8 +9,10 @@ through the mesh line by line, back and forth.
 Left out: the resistance of a row's own rail between its Vdd-MUX and its cells.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +28,10 @@ Ints = NDArray[np.int64]
 
 # Part of the supply that a header may drop at the peak current.
 DROP = 0.02
-# What a tile keeps for its Vdd-MUX at first, over the mean of all tiles; then over the most that a
-# tile of the placement before needs; and how often a design is placed. On processor cores of 10 k
-# to 30 k cells, and on grids of MACs, the most is 1.1 to 2.5 times the mean at 3 x 3 tiles and 2.3
-# to 4.6 times at 7 x 7.
-_FIRST, _AGAIN, _ATTEMPTS = 1.5, 1.1, 4
+# What a tile keeps for its Vdd-MUX, over the most that a tile of the placement before needs; and
+# how often a design is placed. On processor cores of 10 k to 30 k cells, and on grids of MACs, the
+# most is 1.1 to 2.5 times the mean of all tiles at 3 x 3 tiles and 2.3 to 4.6 times at 7 x 7.
+_ROOM, _ATTEMPTS = 1.1, 4
 _ROUNDING = 1e-9
 
 
@@ -162,7 +163,7 @@ def place_with_muxes(
     place: Callable[[MuxReserve], Placement],
     widths: Callable[[Placement], Floats],
     cells: MuxCells,
-    total: float,
+    needed: float,
     n: int,
 ) -> tuple[Placement, VddMuxes]:
     """Place a design so that the Vdd-MUX of its tiles fit into what the mesh keeps for them.
@@ -176,25 +177,24 @@ def place_with_muxes(
         Places on n x n tiles that keep some room.
     widths : callable
         How wide each header of each tile must be in a placement [m], shape (tiles,).
-    total : float
-        How wide two headers for the whole design would be [m].
+    needed : float
+        How wide each header of a tile will have to be, as far as is known [m].
 
     Raises
     ------
     PlacementInfeasible
         When it still does not fit after some placements, or cannot be placed.
     """
-    kept, attempts = _FIRST * total / (n * n), 0
-    while True:
-        placement = place(MuxReserve(cells, kept, n))
-        needed = widths(placement)
-        attempts += 1
+    for attempt in range(1, _ATTEMPTS + 1):
+        placement = place(MuxReserve(cells, _ROOM * needed, n))
+        width = widths(placement)
         try:
-            return placement, place_muxes(placement.grid, cells, needed)
+            return placement, place_muxes(placement.grid, cells, width)
         except PlacementInfeasible:
-            if attempts == _ATTEMPTS:
+            if attempt == _ATTEMPTS:
                 raise
-        kept = _AGAIN * float(needed.max())
+        needed = float(width.max())
+    raise AssertionError("unreachable")
 
 
 def _choose(grid: TileGrid, cells: MuxCells, width: Floats) -> tuple[Ints, Ints]:
@@ -229,3 +229,24 @@ def _boustrophedon(n: int) -> Ints:
     lines = np.arange(n * n).reshape(n, n)
     lines[1::2] = lines[1::2, ::-1].copy()
     return lines.reshape(-1)
+
+
+# The arrays below are what a run folder keeps of Vdd-MUX, beside those of a placement.
+
+_ARRAYS = ("sites", "kind", "site", "row", "tile", "flop", "header_width", "chain")
+
+
+def muxes_to_arrays(muxes: VddMuxes) -> dict[str, NDArray[Any]]:
+    """Return Vdd-MUX as plain arrays, for `numpy.savez`."""
+    arrays = {f"mux_{name}": getattr(muxes, name) for name in _ARRAYS}
+    text = json.dumps({"cells": muxes.cells, "chain_length": muxes.chain_length})
+    return arrays | {"mux_text": np.frombuffer(text.encode(), dtype=np.uint8)}
+
+
+def muxes_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> VddMuxes | None:
+    """Return the Vdd-MUX that `muxes_to_arrays` took apart; None where there are none."""
+    if "mux_text" not in arrays:
+        return None
+    text = json.loads(arrays["mux_text"].tobytes())
+    plain = {name: arrays[f"mux_{name}"] for name in _ARRAYS}
+    return VddMuxes(tuple(text["cells"]), chain_length=text["chain_length"], **plain)

@@ -138,6 +138,14 @@ def run_command(
     cols: Annotated[int | None, typer.Option(help="Columns of the built-in grid. [4]")] = None,
     cycles: Annotated[int, typer.Option(help="Cycles of each random stream.")] = 256,
     lanes: Annotated[int, typer.Option(help="Number of random streams.")] = 64,
+    poly_bias: Annotated[
+        str,
+        typer.Option(help="Cells that may have longer gates: none, interface (those driven from "
+                     "another tile), all."),
+    ] = "interface",
+    drop: Annotated[
+        float, typer.Option(help="Part of Vdd that the headers of a Vdd-MUX may drop.")
+    ] = 0.02,
     seed: Annotated[int, typer.Option(help="Seed of placement and random operands.")] = 1,
     workers: Annotated[int | None, typer.Option(help="Processes. [one per core]")] = None,
 ) -> None:  # fmt: skip
@@ -178,6 +186,8 @@ def run_command(
         activity=activity,
         cycles=cycles,
         lanes=lanes,
+        poly_bias=poly_bias,
+        drop=drop,
         seed=seed,
         workers=workers,
     )
@@ -191,9 +201,12 @@ def run_command(
         raise typer.Exit(130) from None
     typer.echo("mean power of FINE-VH:")
     for row in result.savings:
+        if row["selection"] != "search" or row["bias"] != result.bias:
+            continue
         texts = (
             f"{abs(row[key]):.1%} {'below' if row[key] >= 0 else 'above'} {other}"
             for key, other in _OTHERS.items()
+            if key in row
         )
         typer.echo(
             f"  {row['tiles']:.0f} x {row['tiles']:.0f} tiles, intervals of "
@@ -448,7 +461,12 @@ def _write_workload(
     )
 
 
-_OTHERS = {"ideal": "ideal-DVFS", "hopping": "Vdd-hopping", "dithering": "Vdd-dithering"}
+_OTHERS = {
+    "ideal": "ideal-DVFS",
+    "hopping": "Vdd-hopping",
+    "dithering": "Vdd-dithering",
+    "ideal_all": "ideal-DVFS with poly-bias on all cells",
+}
 # What click raises for an unknown option or a bad value; Typer holds a click of its own.
 _UsageError: Any = typer.BadParameter.__base__
 # Options that take one or more numbers, and those that take one or more words.

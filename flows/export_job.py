@@ -54,7 +54,7 @@ def operating_points(result: RunResult, n: int, count: int) -> OperatingPoints:
     width = (result.technology.vdds[-1] - result.technology.vdds[0]) / count
     curve = next(
         curve
-        for curve in result.curves
+        for curve in result.shown_curves
         if curve.scheme == "fine-vh" and curve.n == n and abs(curve.interval - width) < 1e-6
     )
     middle = (curve.vdd_low + curve.vdd_high) / 2

@@ -21,7 +21,7 @@ OUTPUTS = (
 )  # fmt: skip
 CURVE_COLUMNS = (
     "scheme", "tiles", "dvdd_v", "frequency_hz", "power_w", "vdd_low_v", "vdd_high_v",
-    "area_at_low",
+    "area_at_low", "leakage_w", "bias", "selection",
 )  # fmt: skip
 PLAN_COLUMNS = ("tiles", "dvdd_v", "frequency_hz", "tile", "vdd_v")
 MODE_COLUMNS = (
@@ -57,12 +57,13 @@ def write_curves(result: "RunResult", path: Path) -> None:
     rows = (
         (
             curve.scheme, curve.n, f"{curve.interval:.4f}", f"{frequency:.6e}", f"{power:.6e}",
-            f"{low:.4f}", f"{high:.4f}", f"{share:.6f}",
+            f"{low:.4f}", f"{high:.4f}", f"{share:.6f}", f"{leakage:.6e}", curve.bias,
+            curve.selection,
         )
         for curve in result.curves
-        for frequency, power, low, high, share in zip(
+        for frequency, power, low, high, share, leakage in zip(
             curve.frequency, curve.power, curve.vdd_low, curve.vdd_high, curve.area_at_low,
-            strict=True,
+            curve.leakage, strict=True,
         )
     )  # fmt: skip
     write_csv(path, CURVE_COLUMNS, rows)

@@ -139,7 +139,9 @@ def _mesh_style(result: "RunResult", n: int) -> dict[str, Any]:
 
 def _of_width(result: "RunResult", width: float) -> "list[OperatingCurve]":
     return [
-        item for item in result.curves if item.scheme == "ideal" or np.isclose(item.interval, width)
+        item
+        for item in result.shown_curves
+        if item.scheme == "ideal" or np.isclose(item.interval, width)
     ]
 
 
@@ -147,7 +149,7 @@ def plot_curves(result: "RunResult", path: Path) -> None:
     """Draw power over frequency, normalised to ideal-DVFS at the lowest frequency (Fig. 4.10)."""
     counts = result.config.intervals
     figure, axes = _figure(5.6 * len(counts), 4.4, len(counts), sharey=True)
-    unit = result.curves[0].power[0]
+    unit = result.shown_curves[0].power[0]
     for axis, count in zip(axes[0], counts, strict=True):
         width = _width(result, count)
         for curve in _of_width(result, width):

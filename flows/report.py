@@ -46,7 +46,9 @@ def write_report(result: "RunResult", out: Path) -> None:
         library=result.technology.library(result.technology.nominal_vdd),
         pictures=pictures,
         shown=_shown(result),
-        power=[(*_label(curve), curve.power[_shown(result)] * 1e3) for curve in result.curves],
+        power=[
+            (*_label(curve), curve.power[_shown(result)] * 1e3) for curve in result.shown_curves
+        ],
         version=voltile.__version__,
     )
     with write_atomically(out / "report.html") as temporary:

@@ -42,6 +42,11 @@ class RunConfig:
         Frequencies instead of those [Hz].
     activity : str
         "auto" (dot products for the built-in grid, else random), "random", or a VCD or CSV file.
+    poly_bias : str
+        Which cells may have longer gates: "none", "interface" (those driven from another tile), or
+        "all".
+    drop : float
+        Part of the supply that the headers of a Vdd-MUX may drop at the tile's peak current.
     cycles, lanes : int
         Length and number of the random streams that are simulated.
     """
@@ -62,6 +67,8 @@ class RunConfig:
     activity: str = "auto"
     cycles: int = 256
     lanes: int = 64
+    poly_bias: str = "interface"
+    drop: float = 0.02
     seed: int = 1
     workers: int | None = None
 
@@ -93,6 +100,10 @@ class RunConfig:
             yield f"clock period must be positive and finite, not {self.period * 1e9:g} ns"
         if not 0 < self.utilisation <= 1:
             yield f"utilisation must be above 0 and at most 1, not {self.utilisation:g}"
+        if self.poly_bias not in ("none", "interface", "all"):
+            yield f"poly-bias must be none, interface or all, not {self.poly_bias}"
+        if not 0 < self.drop <= 0.2:
+            yield f"drop must be above 0 and at most 0.2, not {self.drop:g}"
         for frequency in self.frequencies:
             if not 0 < frequency < inf:
                 yield f"frequencies must be positive and finite, not {frequency * 1e-6:g} MHz"

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -35,13 +35,11 @@ from voltile.floorplan import (
     check_mesh,
     netlist_from_arrays,
     netlist_to_arrays,
-    place_for_timing,
-    placement_from_arrays,
-    placement_to_arrays,
     read_sdc,
     source_files,
     synthesize,
 )
+from voltile.flows.layouts import Layout, make_layouts
 from voltile.flows.outputs import OUTPUTS
 from voltile.flows.run_config import RunConfig, read_config
 from voltile.flows.stages import KeptStages, Stages, stage_key
@@ -53,6 +51,7 @@ from voltile.power import (
     IntervalResult,
     OperatingCurve,
     OperatingModes,
+    PowerModel,
     Stimulus,
     SupplyPoints,
     activity_from_arrays,
@@ -75,6 +74,8 @@ from voltile.power import (
 )
 
 Floats = NDArray[np.float64]
+# FINE-VH results by N, interval count, interval, and poly-bias.
+Intervals = dict[tuple[int, int, int, str], IntervalResult]
 
 # N of the meshes that are compared where none are asked for.
 _USUAL_TILES = (3, 5, 7)
@@ -88,14 +89,13 @@ class RunResult:
 
     Attributes
     ----------
-    placements : mapping of N to Placement
+    layouts : mapping of N to Layout
         The uncut layout (1) included.
-    min_period : mapping of N to float
-        Shortest clock period at the nominal supply [s].
     period : float
         Clock period that synthesis aimed for [s].
     curves : tuple of OperatingCurve
     tile_vdd : mapping of (N, interval count) to ndarray, shape (frequencies, tiles)
+        Supply of every tile [V] with the poly-bias that was asked for, of the least power found.
     modes : tuple of OperatingModes
         What every scheme can run at.
     """
@@ -105,9 +105,8 @@ class RunResult:
     graph: TimingGraph
     activity: Activity
     frequency: Floats
-    placements: dict[int, Placement]
+    layouts: dict[int, Layout]
     period: float
-    min_period: dict[int, float]
     curves: tuple[OperatingCurve, ...]
     tile_vdd: dict[tuple[int, int], Floats]
     modes: tuple[OperatingModes, ...]
@@ -115,21 +114,49 @@ class RunResult:
     record: RunRecord = field(repr=False)
 
     @property
+    def placements(self) -> dict[int, Placement]:
+        """Where cells stand in each layout."""
+        return {n: layout.placement for n, layout in self.layouts.items()}
+
+    @property
+    def min_period(self) -> dict[int, float]:
+        """Shortest clock period of each layout at the nominal supply [s]."""
+        return {n: layout.min_period for n, layout in self.layouts.items()}
+
+    @property
+    def bias(self) -> str:
+        """Which cells may have longer gates: "none", "interface" or "all"."""
+        return _bias(self.config, self.technology)
+
+    @property
+    def shown_curves(self) -> list[OperatingCurve]:
+        """One curve of every scheme: FINE-VH as asked for, the others without poly-bias."""
+        kinds = (("none", ""), (self.bias, "search"))
+        return [item for item in self.curves
+                if (item.bias, item.selection) == kinds[item.scheme == "fine-vh"]]  # fmt: skip
+
+    @property
     def netlist(self) -> Netlist:
         """The mapped netlist."""
         return self.graph.netlist
 
     @cached_property
-    def savings(self) -> list[dict[str, float]]:
-        """Mean saving of each FINE-VH curve against the three other schemes, per interval width."""
+    def savings(self) -> list[dict[str, Any]]:
+        """Mean saving of each FINE-VH curve against the other schemes, per interval width.
+
+        "ideal_all" is ideal-DVFS of the uncut design with poly-bias on all of its cells.
+        """
         rows = []
         for curve in self.curves:
             if curve.scheme == "fine-vh":
-                row = {"tiles": curve.n, "dvdd_v": round(curve.interval, 6)}
+                row = {"tiles": curve.n, "dvdd_v": round(curve.interval, 6), "bias": curve.bias,
+                       "selection": curve.selection}  # fmt: skip
                 for other in self.curves:
                     same = other.scheme == "ideal" or abs(other.interval - curve.interval) < 1e-9
                     if other.scheme != "fine-vh" and same:
-                        row[other.scheme] = curve.saving_against(other)
+                        name = other.scheme + ("_all" if other.bias == "all" else "")
+                        row[name] = curve.saving_against(other)
+                row["leakage"] = float(np.mean(curve.leakage / curve.power))
                 row["area_at_low"] = float(curve.area_at_low.mean())
                 rows.append(row)
         return rows
@@ -143,9 +170,7 @@ class RunResult:
         library = self.technology.library(self.technology.nominal_vdd)
         everywhere = np.zeros(self.netlist.cells, dtype=np.int64)
         wires = self.placements[1].wires(self.technology)
-        return (
-            Timer(self.graph, [library]).analyze(everywhere, wires).worst_slack(self.period)
-        )
+        return Timer(self.graph, [library]).analyze(everywhere, wires).worst_slack(self.period)
 
     @property
     def warnings(self) -> list[str]:
@@ -176,16 +201,7 @@ class RunResult:
             "activity": self.activity.source,
             "frequency_min_hz": float(self.frequency.min()),
             "frequency_max_hz": float(self.frequency.max()),
-            "layouts": [
-                {
-                    "tiles": n,
-                    "core_area_um2": placement.grid.core_area * 1e12,
-                    "rows": placement.grid.core_rows,
-                    "wire_length_m": float(placement.net_length.sum()),
-                    "min_period_s": self.min_period[n],
-                }
-                for n, placement in sorted(self.placements.items())
-            ],
+            "layouts": [_layout_metrics(layout) for _, layout in sorted(self.layouts.items())],
             "savings": self.savings,
             "stages": {name: asdict(cost) for name, cost in self.meter.costs.items()},
         }
@@ -277,26 +293,30 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
         stages.run("activity", activity_key, lambda: _simulate(graph, stimulus))
     )
     with executor(config.workers) as pool:
-        placements = _placements(config, stages, graph, technology, pool, key)
-        key = stage_key(netlist=key, activity=activity_key, tiles=config.tiles,
-                        utilisation=config.utilisation, seed=config.seed)  # fmt: skip
-        points = _supply_points(config, stages, graph, technology, placements[1], activity, key)
-        min_period = _min_periods(graph, technology, placements)
-        frequency = _frequencies(config, points, max(min_period.values()))
+        layouts = make_layouts(
+            config, stages, graph, technology, activity, _pairs(technology, config.intervals), pool,
+            activity_key,
+        )  # fmt: skip
+        key = stage_key(activity=activity_key, tiles=config.tiles, drop=config.drop,
+                        poly_bias=_bias(config, technology), utilisation=config.utilisation,
+                        seed=config.seed)  # fmt: skip
+        points = {
+            name: _supply_points(config, stages, layouts[1], activity, name, key)
+            for name in ("none", *(name for name in layouts[1].bias if name == "all"))
+        }
+        slowest = max(layout.slowest() for layout in layouts.values())
+        frequency = _frequencies(config, points["none"], slowest)
         key = stage_key(run=key, frequency=frequency.tolist(), intervals=config.intervals)
-        meshes = {n: placements[n] for n in config.tiles}
         intervals = _unpack_intervals(
             stages.run(
                 "vdd-selection",
                 key,
-                lambda: _pack_intervals(
-                    _select(pool, graph, meshes, activity, technology, config.intervals, frequency)
-                ),
+                lambda: _pack_intervals(_select(pool, config, layouts, activity, frequency)),
             )
         )
     curves, tile_vdd = _curves(config, technology, points, intervals, frequency)
-    rails = _rails(graph, technology, placements, activity)
-    modes = _modes(config, technology, points, intervals, rails)
+    rails = _rails(layouts, activity)
+    modes = _modes(config, technology, points["none"], intervals, rails)
     record = RunRecord(
         command=json.loads(json.dumps(command, default=str)),
         inputs=inputs,
@@ -305,8 +325,8 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
         stages=stages.meter.costs,
     )
     return RunResult(
-        config, technology, graph, activity, frequency, placements, period, min_period, curves,
-        tile_vdd, modes, stages.meter, record,
+        config, technology, graph, activity, frequency, layouts, period, curves, tile_vdd, modes,
+        stages.meter, record,
     )  # fmt: skip
 
 
@@ -388,99 +408,96 @@ def _check_apart(out: Path, inputs: Sequence[Path]) -> None:
             raise VoltileError(f"output folder {out} would overwrite the input {path}")
 
 
-def _placements(
-    config: RunConfig,
-    stages: Stages,
-    graph: TimingGraph,
-    technology: Technology,
-    pool: Executor,
-    key: str,
-) -> dict[int, Placement]:
-    """The uncut layout, and that of every mesh."""
-    timer = Timer(graph, [technology.library(technology.nominal_vdd)])
-    parts = {f"placement-{n}x{n}": n for n in (1, *config.tiles)}
-    keys = {
-        part: stage_key(netlist=key, n=n, utilisation=config.utilisation, seed=config.seed)
-        for part, n in parts.items()
-    }
+def _bias(config: RunConfig, technology: Technology) -> str:
+    """Poly-bias that was asked for, as far as the technology has any."""
+    return config.poly_bias if len(technology.biases) > 1 else "none"
 
-    def place_missing(missing: list[str]) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
-        jobs = {
-            pool.submit(
-                place_for_timing, timer, technology, parts[part], config.utilisation, config.seed
-            ): part
-            for part in missing
-        }
-        for job in as_completed(jobs):
-            yield jobs[job], placement_to_arrays(job.result())
 
-    kept = stages.run_each("placement", keys, place_missing)
-    return {n: placement_from_arrays(kept[part]) for part, n in parts.items()}
+def _pairs(technology: Technology, intervals: Sequence[int]) -> list[tuple[float, float]]:
+    """(VddL, VddH) of every interval of every split."""
+    splits = [_levels(technology, count) for count in intervals]
+    return [pair for levels in splits for pair in zip(levels[:-1], levels[1:], strict=True)]
 
 
 def _supply_points(
-    config: RunConfig,
-    stages: Stages,
-    graph: TimingGraph,
-    technology: Technology,
-    placement: Placement,
-    activity: Activity,
-    key: str,
+    config: RunConfig, stages: Stages, layout: Layout, activity: Activity, bias: str, key: str
 ) -> SupplyPoints:
-    """The uncut layout at one supply after another."""
+    """The uncut layout at one supply after another, with a kind of poly-bias."""
+    technology = layout.technology
     vdds = _fine_supplies(technology, config.intervals)
+    biases = technology.biases[:1] if bias == "none" else technology.biases
 
     def evaluate() -> dict[str, Floats]:
-        libraries = [technology.library(vdd) for vdd in vdds]
-        points = evaluate_supplies(graph, placement.wires(technology), activity, libraries)
+        points = evaluate_supplies(
+            layout.graph, layout.wires, activity,
+            (LibrarySet.of(technology, [vdd], biases) for vdd in vdds), layout.bias_of(bias),
+        )  # fmt: skip
         return {name: getattr(points, name) for name in ("vdd", "frequency", "energy", "leakage")}
 
-    return SupplyPoints(**stages.run("supplies", stage_key(run=key, vdds=vdds), evaluate))
+    name = "supplies" if bias == "none" else f"supplies-{bias}"
+    return SupplyPoints(**stages.run(name, stage_key(run=key, vdds=vdds, bias=bias), evaluate))
 
 
-def _min_periods(
-    graph: TimingGraph, technology: Technology, placements: dict[int, Placement]
-) -> dict[int, float]:
-    """Shortest clock period of each layout at the nominal supply [s]."""
-    timer = Timer(graph, [technology.library(technology.nominal_vdd)])
-    supply = np.zeros(graph.netlist.cells, dtype=np.int64)
+def _layout_metrics(layout: Layout) -> dict[str, Any]:
+    """A row of Table 4.1, and what else tells layouts apart."""
+    area, cells = layout.area, layout.graph.netlist.cells
     return {
-        n: timer.analyze(supply, placement.wires(technology)).min_period
-        for n, placement in placements.items()
+        "tiles": layout.n,
+        "core_area_um2": area.core * 1e12,
+        "rows": area.rows,
+        "cell_area_um2": area.cells * 1e12,
+        "mux_area_um2": area.muxes * 1e12,
+        "wire_length_m": float(layout.placement.net_length.sum()),
+        "min_period_s": layout.min_period,
+        "interface_cells": float(layout.interface.mean()),
+        "largest_drop": max((float(drop.max()) for drop in layout.drop.values()), default=0.0),
+        "poly_bias": {
+            name: np.bincount(plan.bias, minlength=len(layout.technology.biases)).tolist()
+            for name, plan in layout.bias.items()
+        },
+        "cells": cells,
     }
 
 
 def _curves(
     config: RunConfig,
     technology: Technology,
-    points: SupplyPoints,
-    intervals: dict[tuple[int, int, int], IntervalResult],
+    points: Mapping[str, SupplyPoints],
+    intervals: Intervals,
     frequency: Floats,
 ) -> tuple[tuple[OperatingCurve, ...], dict[tuple[int, int], Floats]]:
     """All schemes over frequency, and the supply of every tile by (N, interval count)."""
-    curves = [ideal_dvfs(points, frequency)]
+    asked = _bias(config, technology)
+    curves = [replace(ideal_dvfs(item, frequency), bias=name) for name, item in points.items()]
     tile_vdd: dict[tuple[int, int], Floats] = {}
     for count in config.intervals:
         levels = _levels(technology, count)
-        curves.append(vdd_hopping(points, levels, frequency))
-        curves.append(vdd_dithering(points, levels, frequency))
+        curves.append(vdd_hopping(points["none"], levels, frequency))
+        curves.append(vdd_dithering(points["none"], levels, frequency))
         for n in config.tiles:
-            mine = [intervals[n, count, index] for index in range(count)]
-            curve, tile_vdd[n, count] = fine_vh(n, mine, frequency)
-            curves.append(curve)
+            for bias in _biases(config, technology):
+                mine = [intervals[n, count, index, bias] for index in range(count)]
+                curves.append(fine_vh(n, mine, frequency, bias)[0])
+                if bias == asked:
+                    curve, tile_vdd[n, count] = fine_vh(n, mine, frequency, bias, search=True)
+                    curves.append(curve)
     return tuple(curves), tile_vdd
 
 
-def _rails(
-    graph: TimingGraph, technology: Technology, placements: dict[int, Placement], activity: Activity
-) -> dict[int, Floats]:
+def _biases(config: RunConfig, technology: Technology) -> tuple[str, ...]:
+    """Kinds of poly-bias that are compared: without, that of the dissertation, that asked for."""
+    asked = _bias(config, technology)
+    return ("none",) if asked == "none" else tuple(dict.fromkeys(("none", "interface", asked)))
+
+
+def _rails(layouts: Mapping[int, Layout], activity: Activity) -> dict[int, Floats]:
     """What hangs on the virtual rail of each tile of each layout [F]; loads at the nominal Vdd."""
-    timer = Timer(graph, [technology.library(technology.nominal_vdd)])
-    supply = np.zeros(graph.netlist.cells, dtype=np.int64)
     result = {}
-    for n, placement in placements.items():
-        load = timer.analyze(supply, placement.wires(technology)).load
-        result[n] = rail_capacitance(graph.netlist, placement, activity, load)
+    for n, layout in layouts.items():
+        netlist, technology = layout.graph.netlist, layout.technology
+        timer = Timer(layout.graph, [technology.library(technology.nominal_vdd)])
+        load = timer.analyze(np.zeros(netlist.cells, dtype=np.int64), layout.wires).load
+        result[n] = rail_capacitance(netlist, layout.placement, activity, load)
     return result
 
 
@@ -488,7 +505,7 @@ def _modes(
     config: RunConfig,
     technology: Technology,
     points: SupplyPoints,
-    intervals: dict[tuple[int, int, int], IntervalResult],
+    intervals: Intervals,
     rails: dict[int, Floats],
 ) -> tuple[OperatingModes, ...]:
     """What every scheme can run at."""
@@ -498,7 +515,8 @@ def _modes(
         for scheme in ("hopping", "dithering"):
             modes.append(level_modes(scheme, points, levels, rails[1]))
         for n in config.tiles:
-            mine = [intervals[n, count, index] for index in range(count)]
+            asked = _bias(config, technology)
+            mine = [intervals[n, count, index, asked] for index in range(count)]
             modes.append(fine_vh_modes(n, mine, rails[n]))
     return tuple(modes)
 
@@ -585,50 +603,63 @@ def _frequencies(config: RunConfig, points: SupplyPoints, slowest: float) -> Flo
 
 def _select(
     pool: Executor,
-    graph: TimingGraph,
-    meshes: dict[int, Placement],
+    config: RunConfig,
+    layouts: Mapping[int, Layout],
     activity: Activity,
-    technology: Technology,
-    intervals: Sequence[int],
     frequency: Floats,
-) -> dict[tuple[int, int, int], IntervalResult]:
-    """Vdd selection and power of every mesh, split and interval, in parallel."""
+) -> Intervals:
+    """Vdd selection and power of every mesh, split, interval and poly-bias, in parallel."""
+    technology = layouts[1].technology
+    asked = _bias(config, technology)
     jobs = {}
-    for n, placement in meshes.items():
-        wires = placement.wires(technology)
-        for count in intervals:
+    for n in config.tiles:
+        for count in config.intervals:
             levels = _levels(technology, count)
             for index, ends in enumerate(zip(levels[:-1], levels[1:], strict=True)):
-                pair = LibrarySet.of(technology, ends)
-                jobs[n, count, index] = pool.submit(
-                    evaluate_interval, graph, placement, wires, activity, pair, frequency
-                )
+                for bias in _biases(config, technology):
+                    biases = technology.biases[:1] if bias == "none" else technology.biases
+                    pair = LibrarySet.of(technology, ends, biases)
+                    jobs[n, count, index, bias] = pool.submit(
+                        _evaluate, layouts[n], pair, activity, bias, frequency, bias == asked
+                    )
     return {key: job.result() for key, job in jobs.items()}
 
 
-def _pack_intervals(
-    results: dict[tuple[int, int, int], IntervalResult],
-) -> dict[str, NDArray[Any]]:
+def _evaluate(
+    layout: Layout,
+    libraries: LibrarySet,
+    activity: Activity,
+    bias: str,
+    frequency: Floats,
+    search: bool,
+) -> IntervalResult:
+    graph = layout.graph
+    model = PowerModel(graph.netlist, graph.clocks, activity, libraries.libraries,
+                       libraries.mixed_supply, libraries.leakage_corner)  # fmt: skip
+    return evaluate_interval(layout.tile_timer(libraries, bias), model, frequency, search)
+
+
+def _pack_intervals(results: Intervals) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for key, item in results.items():
         name = "/".join(map(str, key))
         arrays[f"{name}/order"] = item.plan.order
-        arrays[f"{name}/period"] = item.plan.period
+        arrays[f"{name}/plan_period"] = item.plan.period
         arrays[f"{name}/vdd"] = np.array([item.plan.vdd_low, item.plan.vdd_high])
-        arrays[f"{name}/steps"] = np.array(item.steps, dtype=np.int64)
-        arrays[f"{name}/power"] = np.array([item.energy, item.leakage, item.area_at_low])
+        for part in _STATES:
+            arrays[f"{name}/{part}"] = getattr(item, part)
     return arrays
 
 
-def _unpack_intervals(
-    arrays: dict[str, NDArray[Any]],
-) -> dict[tuple[int, int, int], IntervalResult]:
-    results = {}
+_STATES = ("steps", "is_high", "period", "energy", "leakage", "area_at_low")
+
+
+def _unpack_intervals(arrays: dict[str, NDArray[Any]]) -> Intervals:
+    results: Intervals = {}
     for name in {key.rpartition("/")[0] for key in arrays}:
-        n, count, index = map(int, name.split("/"))
+        n, count, index, bias = name.split("/")
         low, high = (float(vdd) for vdd in arrays[f"{name}/vdd"])
-        plan = VddPlan(low, high, arrays[f"{name}/order"], arrays[f"{name}/period"])
-        steps = tuple(int(step) for step in arrays[f"{name}/steps"])
-        energy, leakage, share = (tuple(row.tolist()) for row in arrays[f"{name}/power"])
-        results[n, count, index] = IntervalResult(plan, steps, energy, leakage, share)
+        plan = VddPlan(low, high, arrays[f"{name}/order"], arrays[f"{name}/plan_period"])
+        states = {part: arrays[f"{name}/{part}"] for part in _STATES}
+        results[int(n), int(count), int(index), bias] = IntervalResult(plan, **states)
     return results

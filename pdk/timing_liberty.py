@@ -149,7 +149,7 @@ def _pin(library: CellLibrary, pin: int, state: Sequential | None) -> Iterator[s
         yield f'      function : "{library.pin_function[pin]}";'
     if state is not None and state.kind == SequentialKind.CLOCK_GATE:
         enable, *tests = state.data.split("|")
-        roles = {state.clock: "clock", enable: "enable", state.state: "out"}
+        roles = {state.clock: "clock", enable: "enable", state.output: "out"}
         roles |= dict.fromkeys(tests, "test")
         if name in roles:
             yield f"      clock_gate_{roles[name]}_pin : true;"

@@ -6,6 +6,7 @@ Stimulus, random_stimulus, scheduled_stimulus, recorded_stimulus : where the inp
 data_inputs : the ports that a stimulus drives.
 compile_netlist, simulate : bit-parallel simulation of a netlist.
 Activity, activity_to_arrays, activity_from_arrays : static probability and toggle rate of each net.
+CurrentWaveform, current_waveform : what cells draw within a clock period.
 PowerModel, PowerReport, PowerTotals : switching, internal and leakage power of each instance.
 SupplyPoints, evaluate_supplies : an uncut design at one supply after another.
 IntervalResult, evaluate_interval : FINE-VH on one mesh between one pair of supplies.
@@ -37,6 +38,7 @@ from voltile.power.operating_modes import (
     level_modes,
     rail_capacitance,
 )
+from voltile.power.peak_current import CurrentWaveform, current_waveform
 from voltile.power.power import PowerModel, PowerReport, PowerTotals
 from voltile.power.program import compile_netlist
 from voltile.power.recordings import recorded_stimulus
@@ -48,6 +50,7 @@ from voltile.power.workload_trace import Trace, bursts, ramps, read_trace, write
 __all__ = [
     "Activity",
     "Converter",
+    "CurrentWaveform",
     "Emulation",
     "IntervalResult",
     "OperatingCurve",
@@ -63,6 +66,7 @@ __all__ = [
     "activity_to_arrays",
     "bursts",
     "compile_netlist",
+    "current_waveform",
     "data_inputs",
     "emulate",
     "evaluate_interval",

@@ -264,9 +264,7 @@ def evaluate_interval(
         (states.period(item), *states.energy_and_leakage(item), states.area_at_low(item))
         for item in known.values()
     ]
-    return IntervalResult(
-        plan, np.array(steps), np.array(list(known.values())), *np.array(rows).T
-    )
+    return IntervalResult(plan, np.array(steps), np.array(list(known.values())), *np.array(rows).T)
 
 
 def _energy_and_leakage(report: PowerReport) -> tuple[float, float]:
@@ -306,13 +304,15 @@ def fine_vh(
     for asked in frequency.tolist():
         item = next(x for x in intervals if asked <= x.plan.reach * (1 + _ROUNDING))
         at = item.best(asked) if search else item.published(asked)
-        low, high = item.plan.vdd_low, item.plan.vdd_high
-        power = asked * item.energy[at] + item.leakage[at]
-        rows.append((power, item.leakage[at], low, high, item.area_at_low[at]))
-        tile_vdd.append(np.where(item.is_high[at], high, low))
+        ends = item.plan.vdd_low, item.plan.vdd_high
+        total = asked * item.energy[at] + item.leakage[at]
+        rows.append((total, item.leakage[at], *ends, item.area_at_low[at]))
+        tile_vdd.append(np.where(item.is_high[at], ends[1], ends[0]))
+    selection = "search" if search else "algorithm-5"
+    power, leakage, low, high, share = np.array(rows).T
     curve = OperatingCurve(
-        "fine-vh", n, intervals[0].width, frequency, *np.array(rows).T, bias,
-        "search" if search else "algorithm-5",
+        "fine-vh", n, intervals[0].width, frequency, power, leakage, low, high, share, bias,
+        selection,
     )  # fmt: skip
     return curve, np.array(tile_vdd)
 

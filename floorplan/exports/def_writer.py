@@ -132,16 +132,16 @@ def _orientation(row: int) -> str:
 
 
 def _rows(grid: TileGrid, name: str, site: tuple[int, int]) -> Iterator[str]:
-    for tile, first, row in grid.row_segments.tolist():
+    for tile, first, row, sites in grid.row_segments.tolist():
         yield (
             f"ROW TILE_{tile}_ROW_{row} {name} {first * site[0]} {row * site[1]} "
-            f"{_orientation(row)} DO {grid.tile_sites} BY 1 STEP {site[0]} 0 ;"
+            f"{_orientation(row)} DO {sites} BY 1 STEP {site[0]} 0 ;"
         )
 
 
 def _regions(grid: TileGrid, site: tuple[int, int]) -> Iterator[str]:
     lower = grid.tile_origin * site
-    upper = (grid.tile_origin + [grid.tile_sites, grid.tile_rows]) * site
+    upper = (grid.tile_origin + [grid.tile_width, grid.tile_rows]) * site
     for tile, (x0, y0, x1, y1) in enumerate(np.hstack([lower, upper]).tolist()):
         yield f"- TILE_{tile} ( {x0} {y0} ) ( {x1} {y1} ) + TYPE FENCE ;"
 
@@ -222,7 +222,7 @@ def _use(net: str, ground: str) -> str:
 def _blockages(grid: TileGrid, site: tuple[int, int]) -> Iterator[str]:
     """What lies between columns and between rows of tiles."""
     columns, rows = grid.tile_origin[: grid.n, 0].tolist(), grid.tile_origin[:: grid.n, 1].tolist()
-    gaps = [(x + grid.tile_sites, 0, to, grid.core_rows) for x, to in pairwise(columns)]
+    gaps = [(x + grid.tile_width, 0, to, grid.core_rows) for x, to in pairwise(columns)]
     gaps += [(0, y + grid.tile_rows, grid.core_sites, to) for y, to in pairwise(rows)]
     for x0, y0, x1, y1 in gaps:
         if x0 < x1:

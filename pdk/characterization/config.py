@@ -242,7 +242,7 @@ def _config(top: Section, path: Path) -> Config:
         only=(),
         site=site_name,
         tile_gap=tile_gap,
-        synthesis_period=top.number("synthesis_period_ns", 1e-3, 1e6, 1e-9),
+        synthesis_period=top.number("synthesis_period_ns", 1e-3, 1e6, 1e-9, default=5.0),
         wire_resistance=resistance,
         wire_capacitance=capacitance,
         roles=_roles(top),

@@ -22,7 +22,7 @@ def random_placement(graph, technology, n, seed=1, fill=0.5):
     for cell in rng.permutation(netlist.cells):
         free = np.flatnonzero(used + width[cell] <= grid.tile_sites)
         place = int(rng.choice(free))
-        tile[cell], start, row[cell] = grid.row_segments[place]
+        tile[cell], start, row[cell], _ = grid.row_segments[place]
         site[cell] = start + used[place]
         used[place] += width[cell]
     length = rng.uniform(0, 40e-6, netlist.nets)

@@ -284,13 +284,13 @@ def test_ports_under_case_analysis_are_held_in_the_simulation(voltile, folder):
 OUTPUTS = ("curves.csv", "metrics.json", "report.html", "run.json")
 BAD = {
     "missing PDK": (
-        ("run", "counter.v"),
+        ("run", "counter.v", "--tech", "sky130hd"),
         "PDK 'sky130A' not found in PDK_ROOT (unset)",
         "ciel enable --pdk-family sky130",
     ),
     "unknown technology": (
         ("run", "counter.v", "--tech", "nope"),
-        "no technology 'nope': built in are sky130hd; or give a manifest file",
+        "no technology 'nope': built in are freepdk45, sky130hd; or give a manifest file",
     ),
     "unknown top": ((*RUN, "--top", "nope"), "Yosys: Module `nope' not found!"),
     "no source": (("run", "nope.v", "--tech", "TECH"), "source file nope.v does not exist"),

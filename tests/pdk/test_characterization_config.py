@@ -15,7 +15,6 @@ name = "own"
 description = "Cells of our own"
 models = "none"
 nominal_vdd_v = 1.0
-synthesis_period_ns = 2.0
 vdds_v = [0.6, 0.8, 1.0]
 timing_corner = "slow"
 leakage_corners = ["fast", "slow"]

@@ -1,0 +1,309 @@
+"""The layouts of a run, uncut and of every mesh: placement, Vdd-MUX, poly-bias."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.floorplan import (
+    BiasPlan,
+    BiasStage,
+    LayoutArea,
+    MuxCells,
+    Placement,
+    TileTimer,
+    Timer,
+    TimingGraph,
+    VddMuxes,
+    Wires,
+    assign_bias,
+    drop_stretch,
+    interface_cells,
+    layout_area,
+    mux_cells,
+    muxes_from_arrays,
+    muxes_to_arrays,
+    place,
+    place_for_timing,
+    place_with_muxes,
+    placement_from_arrays,
+    placement_to_arrays,
+    size_headers,
+)
+from voltile.flows.run_config import RunConfig
+from voltile.flows.stages import Stages, stage_key
+from voltile.pdk import LibrarySet, Technology
+from voltile.power import Activity, CurrentWaveform, PowerModel, current_waveform
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """One layout of a design.
+
+    Attributes
+    ----------
+    muxes : VddMuxes, optional
+        None: uncut, or a technology without headers.
+    bias : mapping of name to BiasPlan
+        "interface": cells driven from other tiles may have longer gates; "all": every cell may.
+    drop : mapping of (VddL, VddH) to ndarray, shape (2, tiles)
+        Part of its supply that the headers of a tile drop at VddL, and at VddH.
+    """
+
+    graph: TimingGraph
+    technology: Technology
+    placement: Placement
+    muxes: VddMuxes | None = None
+    bias: Mapping[str, BiasPlan] = field(default_factory=dict)
+    drop: Mapping[tuple[float, float], Floats] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """The mesh has n x n tiles."""
+        return self.placement.grid.n
+
+    @cached_property
+    def wires(self) -> Wires:
+        """Wires of its nets."""
+        return self.placement.wires(self.technology)
+
+    @cached_property
+    def interface(self) -> Bools:
+        """Cells driven from another tile, shape (cells,)."""
+        graph = self.graph
+        return interface_cells(graph.netlist, graph.clocks.is_clock, self.placement.tile)
+
+    @property
+    def area(self) -> LayoutArea:
+        """Its area, as in Table 4.1."""
+        return layout_area(self.graph.netlist, self.placement.grid, self.muxes)
+
+    @cached_property
+    def min_period(self) -> float:
+        """Shortest clock period at the nominal supply, without headers and poly-bias [s]."""
+        library = self.technology.library(self.technology.nominal_vdd)
+        every = np.zeros(self.graph.netlist.cells, dtype=np.int64)
+        return Timer(self.graph, [library]).analyze(every, self.wires).min_period
+
+    def slowest(self) -> float:
+        """Shortest clock period at the highest supply, of the slowest variant [s].
+
+        With all tiles at VddH, the drop of their headers, and any poly-bias that it has.
+        """
+        technology = self.technology
+        vdd = technology.vdds[-1]
+        libraries = LibrarySet.of(technology, [vdd], technology.biases)
+        timer = Timer(self.graph, libraries.libraries)
+        drops = [drop[1] for (_, high), drop in self.drop.items() if high == vdd]
+        every = np.zeros(self.graph.netlist.cells, dtype=np.int64)
+        stretch = None
+        if drops:
+            stretch = drop_stretch(technology, vdd, np.max(drops, axis=0))[self.placement.tile]
+        chosen = (libraries.index(every, self.bias_of(name)) for name in ("none", *self.bias))
+        return max(timer.analyze(item, self.wires, stretch).min_period for item in chosen)
+
+    def bias_of(self, name: str) -> Ints:
+        """Bias of each instance under "none", "interface" or "all", shape (cells,)."""
+        if name == "none":
+            return np.zeros(self.graph.netlist.cells, dtype=np.int64)
+        return self.bias[name].bias
+
+    def tile_timer(self, libraries: LibrarySet, bias: str) -> TileTimer:
+        """Return its timing over the tiles at VddH, for the libraries of a pair of supplies."""
+        timer = Timer(self.graph, libraries.libraries, libraries.mixed_supply)
+        numbers = self.bias_of(bias)
+        library = np.stack([libraries.index(np.full_like(numbers, at), numbers) for at in (0, 1)])
+        tiles = self.placement.grid.tiles
+        drop = self.drop.get((libraries.vdds[0], libraries.vdds[1]), np.zeros((2, tiles)))
+        stretch = np.stack([
+            drop_stretch(self.technology, vdd, part)
+            for vdd, part in zip(libraries.vdds, drop, strict=True)
+        ])  # fmt: skip
+        return TileTimer(timer, self.placement, self.wires, library, stretch)
+
+
+def make_layouts(
+    config: RunConfig,
+    stages: Stages,
+    graph: TimingGraph,
+    technology: Technology,
+    activity: Activity,
+    pairs: Sequence[tuple[float, float]],
+    pool: Executor,
+    key: str,
+) -> dict[int, Layout]:
+    """Return the uncut layout (1), and that of every mesh; kept stages are read again.
+
+    Parameters
+    ----------
+    pairs : sequence of (VddL, VddH)
+        Between which tiles are to choose; headers suffice for all of them.
+    key : str
+        Of the netlist, its constraints and its activity.
+    """
+    at_nominal = Timer(graph, [technology.library(technology.nominal_vdd)])
+    options = {"utilisation": config.utilisation, "seed": config.seed}
+    kept = stages.run_each(
+        "placement uncut", {"placement-1x1": stage_key(netlist=key, n=1, **options)},
+        lambda _: [("placement-1x1", placement_to_arrays(
+            place_for_timing(at_nominal, technology, 1, config.utilisation, config.seed)))],
+    )["placement-1x1"]  # fmt: skip
+    uncut = Layout(graph, technology, placement_from_arrays(kept))
+    headers = None
+    if technology.header is not None and max(config.tiles) > 1:
+        waveforms = currents(uncut, activity, pairs)
+        headers = _Headers(mux_cells(technology), waveforms, pairs, config.drop)
+    meshes = {f"placement-{n}x{n}": n for n in config.tiles if n > 1}
+    keys = {
+        part: stage_key(netlist=key, n=n, drop=config.drop, pairs=pairs, **options)
+        for part, n in meshes.items()
+    }
+
+    def place_missing(missing: list[str]) -> Iterator[tuple[str, Arrays]]:
+        jobs = {
+            pool.submit(_place, at_nominal, technology, meshes[part], config, headers): part
+            for part in missing
+        }  # fmt: skip
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
+
+    layouts = {1: uncut}
+    for part, arrays in stages.run_each("placement", keys, place_missing).items():
+        muxes = muxes_from_arrays(arrays)
+        placement = placement_from_arrays(arrays)
+        drop = {} if headers is None or muxes is None else headers.drops(placement, muxes)
+        layouts[meshes[part]] = Layout(graph, technology, placement, muxes, drop=drop)
+    return _biased(config, stages, layouts, pool, key)
+
+
+def _biased(
+    config: RunConfig, stages: Stages, layouts: Mapping[int, Layout], pool: Executor, key: str
+) -> dict[int, Layout]:
+    """The layouts with their poly-bias; the uncut one with that of all its cells."""
+    if config.poly_bias == "none" or len(layouts[1].technology.biases) == 1:
+        return dict(layouts)
+    kinds = tuple(dict.fromkeys(("interface", config.poly_bias)))
+    names = {n: kinds for n in layouts} | {1: tuple(dict.fromkeys(("all", *kinds)))}
+    parts = {f"poly-bias-{n}x{n}": n for n in layouts}
+    keys = {
+        part: stage_key(run=key, names=names[n], n=n, utilisation=config.utilisation,
+                        seed=config.seed, drop=config.drop)
+        for part, n in parts.items()
+    }  # fmt: skip
+
+    def assign_missing(missing: list[str]) -> Iterator[tuple[str, Arrays]]:
+        jobs = {
+            pool.submit(_with_bias, layouts[parts[part]], names[parts[part]]): part
+            for part in missing
+        }
+        for job in as_completed(jobs):
+            yield jobs[job], _bias_to_arrays(job.result())
+
+    return {
+        parts[part]: replace(layouts[parts[part]], bias=_bias_from_arrays(arrays))
+        for part, arrays in stages.run_each("poly-bias", keys, assign_missing).items()
+    }
+
+
+def currents(
+    layout: Layout, activity: Activity, pairs: Sequence[tuple[float, float]]
+) -> dict[float, CurrentWaveform]:
+    """Return what the cells of a layout draw at each end of some pairs of supplies."""
+    every = np.zeros(layout.graph.netlist.cells, dtype=np.int64)
+    found = {}
+    for vdd in sorted({vdd for pair in pairs for vdd in pair}):
+        library = layout.technology.library(vdd)
+        timing = Timer(layout.graph, [library]).analyze(every, layout.wires)
+        model = PowerModel(layout.graph.netlist, layout.graph.clocks, activity, [library])
+        found[vdd] = current_waveform(model.evaluate(every, timing), timing, vdd)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Headers:
+    """What headers must carry, and the cells that they come in."""
+
+    cells: MuxCells
+    waveforms: Mapping[float, CurrentWaveform]
+    pairs: Sequence[tuple[float, float]]
+    allowed_drop: float
+
+    def widths(self, placement: Placement) -> Floats:
+        """Width that each header of a tile needs for every pair of supplies [m]."""
+        peak = self._peaks(placement)
+        needed = [
+            size_headers(peak[low], peak[high], low, high, self.cells.header, self.allowed_drop)
+            for low, high in self.pairs
+        ]
+        return np.asarray(np.max(needed, axis=0))
+
+    def drops(self, placement: Placement, muxes: VddMuxes) -> dict[tuple[float, float], Floats]:
+        """Part of VddL and of VddH that headers drop in each tile, shape (2, tiles)."""
+        peak, header = self._peaks(placement), self.cells.header
+        return {
+            (low, high): np.stack([
+                muxes.resistance(header, vdd, high) * peak[vdd] / vdd for vdd in (low, high)
+            ])
+            for low, high in self.pairs
+        }  # fmt: skip
+
+    def _peaks(self, placement: Placement) -> dict[float, Floats]:
+        tiles = placement.grid.tiles
+        return {vdd: item.peak(placement.tile, tiles) for vdd, item in self.waveforms.items()}
+
+
+def _place(
+    timer: Timer, technology: Technology, n: int, config: RunConfig, headers: _Headers | None
+) -> Arrays:
+    """Place a mesh for timing, with its Vdd-MUX where the technology has headers."""
+    netlist, clocks = timer.graph.netlist, timer.graph.clocks
+    options = (technology, n, config.utilisation, config.seed)
+    if headers is None:
+        return placement_to_arrays(place_for_timing(timer, *options))
+    # How uneven tiles come out is seen on a placement that is quickly made.
+    kept = float(headers.widths(place(netlist, clocks, *options)).max())
+    placement, muxes = place_with_muxes(
+        lambda reserve: place_for_timing(timer, *options, reserve=reserve),
+        headers.widths, headers.cells, kept, n,
+    )  # fmt: skip
+    return placement_to_arrays(placement) | muxes_to_arrays(muxes)
+
+
+def _with_bias(layout: Layout, names: Sequence[str]) -> dict[str, BiasPlan]:
+    """Poly-bias of a layout at the nominal supply, for each kind of cells that may change."""
+    technology, cells = layout.technology, layout.graph.netlist.cells
+    libraries = LibrarySet.of(technology, [technology.nominal_vdd], technology.biases)
+    timer = Timer(layout.graph, libraries.libraries)
+    may_change = {"interface": layout.interface, "all": np.ones(cells, dtype=bool)}
+    return {
+        name: assign_bias(timer, layout.wires, technology.slow_down, may_change[name])
+        for name in names
+    }
+
+
+def _bias_to_arrays(plans: Mapping[str, BiasPlan]) -> Arrays:
+    arrays: Arrays = {}
+    for name, plan in plans.items():
+        text = json.dumps({"period": plan.period, "stages": [asdict(item) for item in plan.stages]})
+        arrays[f"{name}/bias"] = plan.bias.astype(np.int8)
+        arrays[f"{name}/text"] = np.frombuffer(text.encode(), dtype=np.uint8)
+    return arrays
+
+
+def _bias_from_arrays(arrays: Arrays) -> dict[str, BiasPlan]:
+    plans = {}
+    for name in sorted({key.partition("/")[0] for key in arrays}):
+        text = json.loads(arrays[f"{name}/text"].tobytes())
+        stages = tuple(BiasStage(**item) for item in text["stages"])
+        plans[name] = BiasPlan(arrays[f"{name}/bias"].astype(np.int64), text["period"], stages)
+    return plans

@@ -1,0 +1,88 @@
+"""Peak current of tiles within a clock cycle, from timing windows.
+
+A cell draws the charge that it takes per cycle, on average, while its output switches: over its
+transition time before its latest arrival. The current of a tile is the sum over its cells, averaged
+over short parts of the period. Of the mean cycle, that is: a cycle that is busier than others draws
+more, and decoupling smooths what is shorter than a part. A cell at which nothing arrives draws its
+charge evenly.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.floorplan import Timing
+from voltile.floorplan.netlist import OPEN
+from voltile.power.power import PowerReport
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Parts of the period that current is averaged over.
+_PARTS = 32
+# Slews are from 20 to 80 % of the supply.
+_FULL_SWING = 1 / 0.6
+
+
+@dataclass(frozen=True)
+class CurrentWaveform:
+    """What every cell draws from its supply over a clock period.
+
+    Attributes
+    ----------
+    period : float
+        [s].
+    start, end : ndarray, shape (cells,)
+        When it draws [s].
+    charge : ndarray, shape (cells,)
+        Per cycle [C].
+    leakage : ndarray, shape (cells,)
+        All the time [A].
+    """
+
+    period: float
+    start: Floats
+    end: Floats
+    charge: Floats
+    leakage: Floats
+
+    def peak(self, tile: Ints, tiles: int) -> Floats:
+        """Return the peak current of each tile [A], shape (tiles,).
+
+        Parameters
+        ----------
+        tile : ndarray of int, shape (cells,)
+        """
+        edges = np.linspace(0, self.period, _PARTS + 1)
+        drawn = np.empty((len(edges), tiles))
+        for at, edge in enumerate(edges):
+            part = np.clip((edge - self.start) / (self.end - self.start), 0, 1)
+            drawn[at] = np.bincount(tile, part * self.charge, minlength=tiles)
+        steady = np.bincount(tile, self.leakage, minlength=tiles)
+        return np.asarray(np.diff(drawn, axis=0).max(axis=0) * _PARTS / self.period + steady)
+
+
+def current_waveform(report: PowerReport, timing: Timing, vdd: float) -> CurrentWaveform:
+    """Return what cells draw at a supply [V] and its highest frequency.
+
+    Parameters
+    ----------
+    report, timing
+        Of the netlist at that supply.
+    """
+    netlist, period = timing.graph.netlist, timing.min_period
+    outputs = np.flatnonzero(netlist.pin_is_output & (netlist.pin_net != OPEN))
+    cell = netlist.pin_cell[outputs]
+    arrival = timing.arrival.max(axis=0).reshape(-1, 2).max(axis=1)[netlist.pin_net[outputs]]
+    slew = timing.slew.reshape(-1, 2).max(axis=1)[netlist.pin_net[outputs]] * _FULL_SWING
+    end, width = np.full(netlist.cells, -np.inf), np.zeros(netlist.cells)
+    np.maximum.at(end, cell, arrival)
+    np.maximum.at(width, cell, slew)
+    still = ~np.isfinite(end)
+    end = np.where(still, period, np.clip(end, 0, period))
+    width = np.where(still, period, np.maximum(width, period / _PARTS))
+    charge = (report.switching_energy + report.internal_energy) / vdd
+    start = np.maximum(end - width, 0.0)
+    return CurrentWaveform(period, start, np.maximum(end, start + period / _PARTS), charge,
+                           report.leakage / vdd)  # fmt: skip
