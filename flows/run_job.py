@@ -341,7 +341,7 @@ def _check_supplies(technology: Technology, intervals: Sequence[int]) -> None:
         low, high = _levels(technology, count)[:2]
         if low / high < least - 1e-6:
             raise TechnologyError(
-                f"{count} intervals are too few: VddL {low:.2f} V is {low / high:.2f} of VddH "
+                f"too few intervals, {count}: VddL {low:.2f} V is {low / high:.2f} of VddH "
                 f"{high:.2f} V, and technology {technology.name} knows cells with drivers at "
                 f"{least:g} of their supply and more; use narrower intervals"
             )

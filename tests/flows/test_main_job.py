@@ -15,11 +15,13 @@ import pytest
 from toy_technology import write_toy_technology
 
 from voltile.core import file_hash
+from voltile.floorplan import Timer
 from voltile.flows import RunConfig
 from voltile.flows.cli import _repeat_options, main
 from voltile.flows.mode_files import read_modes
 from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
-from voltile.flows.run_job import _sources
+from voltile.flows.run_job import _sources, read_run
+from voltile.pdk import LibrarySet
 from voltile.power import SwitchingCosts, Trace, emulate
 
 COUNTER = """
@@ -504,3 +506,47 @@ def test_options_take_several_numbers():
     assert _repeat_options(["run", "--tiles", "3", "b.v", "4"]) == [
         "run", "--tiles", "3", "b.v", "4",
     ]  # fmt: skip
+
+
+def test_complete_flow_on_the_embedded_technology(voltile, folder):
+    """Vdd-MUX, poly-bias of every kind and mixed-supply tables, without a PDK."""
+    command = ("run", "counter.v", "--tiles", 2, "--points", 4, "--poly-bias", "all")
+    code, out, err = voltile(*command, "--out", "complete")
+    assert code == 0, err
+    assert "ideal-DVFS with poly-bias on all cells" in out
+    kinds = {
+        (row["scheme"], row["bias"], row["selection"])
+        for row in rows_of(folder / "complete" / "curves.csv")
+    }
+    assert kinds == {
+        ("ideal", "none", ""), ("ideal", "all", ""), ("hopping", "none", ""),
+        ("dithering", "none", ""), ("fine-vh", "none", "algorithm-5"),
+        ("fine-vh", "interface", "algorithm-5"), ("fine-vh", "all", "algorithm-5"),
+        ("fine-vh", "all", "search"),
+    }  # fmt: skip
+    result = read_run(folder / "complete")
+    cut = result.layouts[2]
+    assert cut.muxes is not None
+    assert 0 < max(drop.max() for drop in cut.drop.values()) <= 0.02 * (1 + 1e-9)
+    # Poly-bias costs no more than a thousandth of the period, and touches what it may.
+    technology = result.technology
+    libraries = LibrarySet.of(technology, [technology.nominal_vdd], technology.biases)
+    timer = Timer(cut.graph, libraries.libraries)
+    for name, plan in cut.bias.items():
+        period = timer.analyze(plan.bias, cut.wires).min_period
+        assert period <= cut.min_period * 1.001 * (1 + 1e-9)
+        assert plan.bias.any()
+        assert name == "all" or not plan.bias[~cut.interface].any()
+    row = json.loads((folder / "complete" / "metrics.json").read_text())["layouts"][1]
+    assert row["interface_cells"] == pytest.approx(cut.interface.mean())
+    assert row["poly_bias"]["all"] == np.bincount(cut.bias["all"].bias, minlength=4).tolist()
+
+
+def test_intervals_that_the_mixed_supply_table_lacks_are_refused(voltile):
+    code, _, err = voltile("run", "counter.v", "--intervals", 1)
+    assert code == 2
+    assert err == (
+        "error: too few intervals, 1: VddL 0.60 V is 0.60 of VddH 1.00 V, and technology "
+        "freepdk45 knows cells with drivers at 0.75 of their supply and more; use narrower "
+        "intervals\n"
+    )
