@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,8 @@ ROBUST_OPTIONS = "gmin=1e-13 abstol=1e-12 reltol=1e-3 trtol=1 chgtol=1e-16 metho
 OPERATING_OPTIONS = "gmin=1e-18 abstol=1e-18 reltol=1e-4 itl1=500"
 
 
+# Between points of a wave, where nothing else converges [s].
+_LEAST_STEP = 0.5e-12
 # Capacitance that integrates a current [F], and a resistance for its operating point [ohm].
 _INTEGRATOR, _DRAIN = 1e-13, 1e9
 
@@ -145,18 +147,34 @@ def run_transients(
     Raises
     ------
     NoConvergence
-        When a run stops early under both sets of tolerances.
+        When a run stops early under both sets of tolerances, and with less sudden edges.
     """
     found = _run_transients(circuit, runs, nodeset or {}, save_all, options)
-    failed = [at for at, item in enumerate(found) if not _is_whole(item, runs[at])]
-    if failed:
-        again = [runs[at] for at in failed]
-        repeated = _run_transients(circuit, again, nodeset or {}, save_all, ROBUST_OPTIONS)
-        for at, item in zip(failed, repeated, strict=True):
-            if not _is_whole(item, runs[at]):
-                raise NoConvergence("a transient does not converge: ngspice gave up on it twice")
-            found[at] = item
+    for change in (lambda run: run, _less_sudden):
+        failed = [at for at, item in enumerate(found) if not _is_whole(item, runs[at])]
+        if failed:
+            again = [change(runs[at]) for at in failed]
+            repeated = _run_transients(circuit, again, nodeset or {}, save_all, ROBUST_OPTIONS)
+            for at, item in zip(failed, repeated, strict=True):
+                found[at] = item
+    if not all(_is_whole(item, run) for item, run in zip(found, runs, strict=True)):
+        raise NoConvergence("a transient does not converge: ngspice gave up on it three times")
     return found
+
+
+def _less_sudden(run: Transient) -> Transient:
+    """The same with at least half a picosecond between the points of a wave.
+
+    Where an edge begins before the last one has ended, the search for a pulse width asks for steps
+    of a femtosecond.
+    """
+    waves = {}
+    for pin, points in run.waves.items():
+        moved = [points[0]]
+        for time, volts in points[1:]:
+            moved.append((max(time, moved[-1][0] + _LEAST_STEP), volts))
+        waves[pin] = moved
+    return replace(run, waves=waves)
 
 
 def _is_whole(found: Waveforms, run: Transient) -> bool:

@@ -82,8 +82,28 @@ def test_run_that_stops_early_is_not_taken_for_a_result(monkeypatch):
         ]
 
     monkeypatch.setattr(ngspice, "_run", half)
-    with pytest.raises(NoConvergence, match="gave up on it twice"):
+    with pytest.raises(NoConvergence, match="gave up on it three times"):
         run_transients(RC, [step(1e-15)])
+
+
+def test_run_that_fails_for_sudden_edges_is_made_less_sudden(monkeypatch):
+    real, seen = ngspice._run_transients, []
+
+    def fails_for_steps(circuit, runs, *others):
+        gaps = [np.diff([time for time, _ in run.waves["A"]]).min() for run in runs]
+        seen.append(min(gaps))
+        return [
+            item if gap > 1e-13
+            else ngspice.Waveforms({key: part[:2] for key, part in item.vectors.items()})
+            for item, gap in zip(real(circuit, runs, *others), gaps, strict=True)
+        ]  # fmt: skip
+
+    monkeypatch.setattr(ngspice, "_run_transients", fails_for_steps)
+    wave = ((0.0, 0.0), (1e-9, 0.0), (1e-9 + 1e-15, 1.0), (2e-9, 1.0))
+    run = ngspice.Transient({"A": wave}, {"Y": 1e-15}, 2e-9)
+    (found,) = run_transients(RC, [run])
+    assert found.time[-1] == pytest.approx(2e-9)
+    assert seen[:2] == pytest.approx([1e-15] * 2, rel=1e-3) and seen[2] == pytest.approx(0.5e-12)
 
 
 @pytest.mark.parametrize("text", ["ngspice-12 : old", "no version at all"])
