@@ -6,6 +6,7 @@ Sources, source_files, synthesize : logic synthesis for a clock period, and what
 Netlist, write_verilog, netlist_to_arrays, netlist_from_arrays : a mapped netlist as index arrays.
 Constraints, read_sdc : what the surroundings ask of a design.
 ClockNetwork, trace_clocks : which nets carry a clock.
+ClockTree, build_clock_tree, clock_buffers : the buffers and wires of a placed clock network.
 TimingGraph, build_timing_graph : the structure of setup timing.
 Timer, Timing, Wires : timing with a supply per instance.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
@@ -27,6 +28,7 @@ VddPlan, select_vdd : Algorithm 5, which tiles run at VddH.
 opensta_worst_slack : the same netlist and supplies in OpenSTA, as an outside check.
 """
 
+from voltile.floorplan.clock_tree import ClockTree, build_clock_tree, clock_buffers
 from voltile.floorplan.clocks import ClockNetwork, trace_clocks
 from voltile.floorplan.constraints import Constraints, read_sdc
 from voltile.floorplan.header_drop import delay_exponent, drop_stretch
@@ -76,6 +78,7 @@ __all__ = [
     "BiasPlan",
     "BiasStage",
     "ClockNetwork",
+    "ClockTree",
     "Constraints",
     "LayoutArea",
     "MuxCells",
@@ -94,9 +97,11 @@ __all__ = [
     "VddPlan",
     "Wires",
     "assign_bias",
+    "build_clock_tree",
     "build_timing_graph",
     "cell_slack",
     "check_mesh",
+    "clock_buffers",
     "delay_exponent",
     "drop_stretch",
     "interface_cells",

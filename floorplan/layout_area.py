@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from voltile.floorplan.clock_tree import ClockTree
 from voltile.floorplan.netlist import Netlist
 from voltile.floorplan.tiles import TileGrid
 from voltile.floorplan.vdd_mux import VddMuxes
@@ -19,8 +20,9 @@ class LayoutArea:
         All of it, gaps and columns of Vdd-MUX included [m2].
     rows : int
         Of the core, gaps included.
-    cells, muxes : float
-        Standard cells, and Vdd-MUX [m2].
+    cells, muxes, clock_buffers : float
+        Standard cells, Vdd-MUX, and buffers of the clock tree, which stand where the core has free
+        space [m2].
     """
 
     tiles: int
@@ -28,13 +30,16 @@ class LayoutArea:
     rows: int
     cells: float
     muxes: float
+    clock_buffers: float
 
     def overhead(self, uncut: "LayoutArea") -> float:
         """By what part its core is larger than that of the uncut layout."""
         return self.core / uncut.core - 1
 
 
-def layout_area(netlist: Netlist, grid: TileGrid, muxes: VddMuxes | None = None) -> LayoutArea:
+def layout_area(
+    netlist: Netlist, grid: TileGrid, tree: ClockTree, muxes: VddMuxes | None = None
+) -> LayoutArea:
     """Account for the area of a netlist on a mesh."""
     sites = 0 if muxes is None else int(muxes.sites[muxes.kind].sum())
     return LayoutArea(
@@ -43,4 +48,5 @@ def layout_area(netlist: Netlist, grid: TileGrid, muxes: VddMuxes | None = None)
         grid.core_rows,
         float(netlist.cell_area.sum()),
         sites * grid.site_width * grid.site_height,
+        float(tree.area.sum()),
     )

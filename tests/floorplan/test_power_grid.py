@@ -1,6 +1,7 @@
 """Power grid: no shorts, every stripe on its ring, and losses by nodal analysis; areas."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -165,7 +166,8 @@ def test_technology_without_upper_metal_is_refused(mux_technology, lacking, dire
 def test_area_is_that_of_dissertation_table_4_1(toy_mac, mux_technology):
     grid = TileGrid(2, 10, 60, 4, 2e-7, 1.4e-6, MuxColumns(11, 0, 28))
     muxes = place_muxes(grid, mux_cells(mux_technology), np.full(4, 4 * 10 * 0.5e-6))
-    area = layout_area(toy_mac.netlist, grid, muxes)
+    tree = SimpleNamespace(area=np.array([2e-12, 3e-12]))
+    area = layout_area(toy_mac.netlist, grid, tree, muxes)
     site = 2e-7 * 1.4e-6
     # Two tiles of 71 sites and a gap of 4; 10 rows, a gap and 10 rows.
     assert area.core == pytest.approx((71 * 2 + 4) * 21 * site)
@@ -173,6 +175,9 @@ def test_area_is_that_of_dissertation_table_4_1(toy_mac, mux_technology):
     # Nine sites for 4 fingers a header, and 28 for the flip-flop of each tile.
     assert area.muxes == pytest.approx(4 * (10 * 9 + 28) * site)
     assert area.cells == pytest.approx(toy_mac.netlist.cell_area.sum())
-    uncut = layout_area(toy_mac.netlist, TileGrid(1, 20, 118, 4, 2e-7, 1.4e-6))
-    assert uncut == LayoutArea(1, pytest.approx(20 * 118 * site), 20, area.cells, 0.0)
+    assert area.clock_buffers == pytest.approx(5e-12)
+    uncut = layout_area(toy_mac.netlist, TileGrid(1, 20, 118, 4, 2e-7, 1.4e-6), tree)
+    assert uncut == LayoutArea(
+        1, pytest.approx(20 * 118 * site), 20, area.cells, 0.0, area.clock_buffers
+    )
     assert area.overhead(uncut) == pytest.approx(146 * 21 / (20 * 118) - 1)
