@@ -70,7 +70,7 @@ def explain(result: RunResult) -> None:
     libraries = [technology.library(float(vdd)) for vdd in vdds]
     for n in result.config.tiles:
         wires = result.placements[n].wires(technology)
-        points = evaluate_supplies(graph, wires, result.activity, libraries)
+        points = evaluate_supplies(graph, wires, result.trees[n], result.activity, libraries)
         ideal = ideal_dvfs(points, result.frequency)
         savings = [
             curve.saving_against(ideal)

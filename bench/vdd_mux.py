@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from prepared import PREPARED, faults_through, parser_of, prepared
 
 from voltile.floorplan import (
+    ClockTree,
     Placement,
     PowerGrid,
     Timer,
+    Timing,
+    build_clock_tree,
     layout_area,
     make_power_grid,
     mux_cells,
@@ -38,19 +41,31 @@ Floats = NDArray[np.float64]
 
 
 class Currents:
-    """Peak current of every cell at each supply, from the activity of a finished run [A]."""
+    """Peak current of the tiles of a placement, from the activity of a finished run.
 
-    def __init__(self, result: RunResult, placement: Placement, crest: float) -> None:
+    At every supply the clock is the fastest of the run's uncut layout.
+    """
+
+    def __init__(self, result: RunResult, crest: float) -> None:
         self.header = result.technology.header
         vdds = result.technology.vdds
         self.pairs = list(zip(vdds[:-1], vdds[1:], strict=True))
-        self.of_cell = {vdd: _current(result, placement, vdd, crest) for vdd in vdds}
+        self._result, self._crest = result, crest
+        self._period = {vdd: _timing(result, result.placements[1], vdd).min_period for vdd in vdds}
 
     def of_tile(self, placement: Placement) -> dict[float, Floats]:
-        """Peak current of every tile at each supply [A]."""
-        tiles = placement.grid.tiles
-        return {vdd: np.bincount(placement.tile, current, tiles)
-                for vdd, current in self.of_cell.items()}  # fmt: skip
+        """Peak current of every tile at each supply [A]; VddH itself feeds the clock's trunk."""
+        tree = _tree(self._result, placement)
+        return {vdd: self._of_tile(placement, tree, vdd) for vdd in self._period}
+
+    def _of_tile(self, placement: Placement, tree: ClockTree, vdd: float) -> Floats:
+        result = self._result
+        model = PowerModel(result.netlist, tree, result.activity, [result.technology.library(vdd)])
+        supply = np.zeros(result.netlist.cells, dtype=np.int64)
+        report = model.evaluate(supply, _timing(result, placement, vdd))
+        energy = report.switching_energy + report.internal_energy
+        power = self._crest * energy / self._period[vdd] + report.leakage
+        return report.of_tiles(power, placement) / vdd
 
     def widths(self, placement: Placement) -> Floats:
         """Width that each header of a tile needs for every pair of neighbouring supplies [m]."""
@@ -60,15 +75,15 @@ class Currents:
         )
 
 
-def _current(result: RunResult, placement: Placement, vdd: float, crest: float) -> Floats:
-    graph, technology = result.graph, result.technology
-    library = technology.library(vdd)
-    supply = np.zeros(graph.netlist.cells, dtype=np.int64)
-    timing = Timer(graph, [library]).analyze(supply, placement.wires(technology))
-    model = PowerModel(graph.netlist, graph.clocks, result.activity, [library])
-    report = model.evaluate(supply, timing)
-    energy = report.switching_energy + report.internal_energy
-    return (crest * energy / timing.min_period + report.leakage) / vdd
+def _tree(result: RunResult, placement: Placement) -> ClockTree:
+    return build_clock_tree(result.netlist, result.graph.clocks, placement, result.technology)
+
+
+def _timing(result: RunResult, placement: Placement, vdd: float) -> Timing:
+    technology = result.technology
+    supply = np.zeros(result.netlist.cells, dtype=np.int64)
+    timer = Timer(result.graph, [technology.library(vdd)])
+    return timer.analyze(supply, placement.wires(technology))
 
 
 def main(form: argparse.Namespace) -> None:
@@ -76,11 +91,11 @@ def main(form: argparse.Namespace) -> None:
     result = prepared(form.design)
     technology, netlist, clocks = result.technology, result.netlist, result.graph.clocks
     cells, uncut = mux_cells(technology), result.placements[1]
-    currents = Currents(result, uncut, form.crest)
-    for vdd, current in currents.of_cell.items():
+    currents = Currents(result, form.crest)
+    for vdd, current in currents.of_tile(uncut).items():
         print(f"{vdd:.2f} V: {current.sum() * 1e3:.3f} mA at the peak")
     total = float(currents.widths(uncut)[0])
-    before = layout_area(netlist, uncut.grid)
+    before = layout_area(netlist, uncut.grid, _tree(result, uncut))
     print(HEAD)
     print(f"    1 {before.core * 1e12:9.0f} {'':15} {before.rows:5d} {before.cells * 1e12:10.0f}"
           f" {'':63} {uncut.net_length.sum():7.3f}")  # fmt: skip
@@ -89,7 +104,7 @@ def main(form: argparse.Namespace) -> None:
             lambda reserve, n=n: place(netlist, clocks, technology, n, 0.7, reserve=reserve),
             currents.widths, cells, 1.5 * total / (n * n), n,
         )  # fmt: skip
-        area = layout_area(netlist, placement.grid, muxes)
+        area = layout_area(netlist, placement.grid, _tree(result, placement), muxes)
         tile, needed = currents.of_tile(placement), currents.widths(placement)
         drop = max(
             float((muxes.resistance(cells.header, vdd, high) * tile[vdd]).max() / vdd)

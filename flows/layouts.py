@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from voltile.floorplan import (
     BiasPlan,
     BiasStage,
+    ClockTree,
     LayoutArea,
     MuxCells,
     Placement,
@@ -22,6 +23,7 @@ from voltile.floorplan import (
     VddMuxes,
     Wires,
     assign_bias,
+    build_clock_tree,
     drop_stretch,
     interface_cells,
     layout_area,
@@ -63,6 +65,7 @@ class Layout:
     graph: TimingGraph
     technology: Technology
     placement: Placement
+    tree: ClockTree
     muxes: VddMuxes | None = None
     bias: Mapping[str, BiasPlan] = field(default_factory=dict)
     drop: Mapping[tuple[float, float], Floats] = field(default_factory=dict)
@@ -71,6 +74,14 @@ class Layout:
     def n(self) -> int:
         """The mesh has n x n tiles."""
         return self.placement.grid.n
+
+    @classmethod
+    def of(
+        cls, graph: TimingGraph, technology: Technology, placement: Placement, **others: Any
+    ) -> "Layout":
+        """Return a placement with its clock tree."""
+        tree = build_clock_tree(graph.netlist, graph.clocks, placement, technology)
+        return cls(graph, technology, placement, tree, **others)
 
     @cached_property
     def wires(self) -> Wires:
@@ -86,7 +97,7 @@ class Layout:
     @property
     def area(self) -> LayoutArea:
         """Its area, as in Table 4.1."""
-        return layout_area(self.graph.netlist, self.placement.grid, self.muxes)
+        return layout_area(self.graph.netlist, self.placement.grid, self.tree, self.muxes)
 
     @cached_property
     def min_period(self) -> float:
@@ -158,7 +169,7 @@ def make_layouts(
         lambda _: [("placement-1x1", placement_to_arrays(
             place_for_timing(at_nominal, technology, 1, config.utilisation, config.seed)))],
     )["placement-1x1"]  # fmt: skip
-    uncut = Layout(graph, technology, placement_from_arrays(kept))
+    uncut = Layout.of(graph, technology, placement_from_arrays(kept))
     headers = None
     if technology.header is not None and max(config.tiles) > 1:
         waveforms = currents(uncut, activity, pairs)
@@ -182,7 +193,7 @@ def make_layouts(
         muxes = muxes_from_arrays(arrays)
         placement = placement_from_arrays(arrays)
         drop = {} if headers is None or muxes is None else headers.drops(placement, muxes)
-        layouts[meshes[part]] = Layout(graph, technology, placement, muxes, drop=drop)
+        layouts[meshes[part]] = Layout.of(graph, technology, placement, muxes=muxes, drop=drop)
     return _biased(config, stages, layouts, pool, key)
 
 
@@ -224,7 +235,7 @@ def currents(
     for vdd in sorted({vdd for pair in pairs for vdd in pair}):
         library = layout.technology.library(vdd)
         timing = Timer(layout.graph, [library]).analyze(every, layout.wires)
-        model = PowerModel(layout.graph.netlist, layout.graph.clocks, activity, [library])
+        model = PowerModel(layout.graph.netlist, layout.tree, activity, [library])
         found[vdd] = current_waveform(model.evaluate(every, timing), timing, vdd)
     return found
 

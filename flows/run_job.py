@@ -33,6 +33,7 @@ from voltile.floorplan import (
     VddPlan,
     build_timing_graph,
     check_mesh,
+    clock_buffers,
     netlist_from_arrays,
     netlist_to_arrays,
     read_sdc,
@@ -48,6 +49,7 @@ from voltile.hdl import Grid, to_rtlil
 from voltile.pdk import LibrarySet, Technology, read_technology
 from voltile.power import (
     Activity,
+    ClockStages,
     IntervalResult,
     OperatingCurve,
     OperatingModes,
@@ -387,7 +389,7 @@ def _netlist(
         ),
     )
     used = json.loads(arrays["names"].tobytes())["types"]
-    technology = technology.with_cells([*used, technology.buffer_cell])
+    technology = technology.with_cells([*used, *clock_buffers(technology)])
     return technology, netlist_from_arrays(arrays, technology.library(technology.nominal_vdd))
 
 
@@ -429,7 +431,7 @@ def _supply_points(
 
     def evaluate() -> dict[str, Floats]:
         points = evaluate_supplies(
-            layout.graph, layout.wires, activity,
+            layout.graph, layout.wires, layout.tree, activity,
             (LibrarySet.of(technology, [vdd], biases) for vdd in vdds), layout.bias_of(bias),
         )  # fmt: skip
         return {name: getattr(points, name) for name in ("vdd", "frequency", "energy", "leakage")}
@@ -447,6 +449,9 @@ def _layout_metrics(layout: Layout) -> dict[str, Any]:
         "rows": area.rows,
         "cell_area_um2": area.cells * 1e12,
         "mux_area_um2": area.muxes * 1e12,
+        "clock_buffers": layout.tree.buffers,
+        "clock_buffer_area_um2": float(layout.tree.area.sum()) * 1e12,
+        "clock_wire_length_m": float(layout.tree.wire_length.sum()),
         "wire_length_m": float(layout.placement.net_length.sum()),
         "min_period_s": layout.min_period,
         "interface_cells": float(layout.interface.mean()),
@@ -495,9 +500,12 @@ def _rails(layouts: Mapping[int, Layout], activity: Activity) -> dict[int, Float
     result = {}
     for n, layout in layouts.items():
         netlist, technology = layout.graph.netlist, layout.technology
-        timer = Timer(layout.graph, [technology.library(technology.nominal_vdd)])
-        load = timer.analyze(np.zeros(netlist.cells, dtype=np.int64), layout.wires).load
-        result[n] = rail_capacitance(netlist, layout.placement, activity, load)
+        libraries = [technology.library(technology.nominal_vdd)]
+        every = np.zeros(netlist.cells, dtype=np.int64)
+        load, _ = Timer(layout.graph, libraries).loads(every, layout.wires)
+        stages = ClockStages(netlist, layout.tree, libraries)
+        load = stages.loads(stages.libraries_of(every), load)
+        result[n] = rail_capacitance(netlist, layout.tree, layout.placement, activity, load)
     return result
 
 
@@ -634,7 +642,7 @@ def _evaluate(
     search: bool,
 ) -> IntervalResult:
     graph = layout.graph
-    model = PowerModel(graph.netlist, graph.clocks, activity, libraries.libraries,
+    model = PowerModel(graph.netlist, layout.tree, activity, libraries.libraries,
                        libraries.mixed_supply, libraries.leakage_corner)  # fmt: skip
     return evaluate_interval(layout.tile_timer(libraries, bias), model, frequency, search)
 

@@ -7,6 +7,7 @@ data_inputs : the ports that a stimulus drives.
 compile_netlist, simulate : bit-parallel simulation of a netlist.
 Activity, activity_to_arrays, activity_from_arrays : static probability and toggle rate of each net.
 CurrentWaveform, current_waveform : what cells draw within a clock period.
+ClockStages : supplies, loads and transition times along a clock tree.
 PowerModel, PowerReport, PowerTotals : switching, internal and leakage power of each instance.
 SupplyPoints, evaluate_supplies : an uncut design at one supply after another.
 IntervalResult, evaluate_interval : FINE-VH on one mesh between one pair of supplies.
@@ -19,6 +20,7 @@ Emulation, emulate : a core under one scheme, over a trace.
 """
 
 from voltile.power.activity import Activity, activity_from_arrays, activity_to_arrays
+from voltile.power.clock_stages import ClockStages
 from voltile.power.dvfs import (
     IntervalResult,
     OperatingCurve,
@@ -49,6 +51,7 @@ from voltile.power.workload_trace import Trace, bursts, ramps, read_trace, write
 
 __all__ = [
     "Activity",
+    "ClockStages",
     "Converter",
     "CurrentWaveform",
     "Emulation",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import TimingInfeasible
-from voltile.floorplan import TileTimer, Timer, TimingGraph, VddPlan, Wires, select_vdd
+from voltile.floorplan import ClockTree, TileTimer, Timer, TimingGraph, VddPlan, Wires, select_vdd
 from voltile.pdk import LibrarySet
 from voltile.power.activity import Activity
 from voltile.power.power import PowerModel, PowerReport
@@ -107,6 +107,7 @@ _POINT_FIELDS = ("vdd", "frequency", "energy", "leakage")
 def evaluate_supplies(
     graph: TimingGraph,
     wires: Wires,
+    tree: ClockTree,
     activity: Activity,
     libraries: Iterable[LibrarySet],
     bias: Ints | int = 0,
@@ -125,7 +126,7 @@ def evaluate_supplies(
     for one in libraries:
         library = one.index(every, bias)
         timing = Timer(graph, one.libraries).analyze(library, wires)
-        model = PowerModel(graph.netlist, graph.clocks, activity, one.libraries)
+        model = PowerModel(graph.netlist, tree, activity, one.libraries)
         report = model.evaluate(library, timing)
         rows.append((one.vdds[0], 1 / timing.min_period, *_energy_and_leakage(report)))
     rows.sort()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.floorplan import Netlist, Placement
+from voltile.floorplan import ClockTree, Netlist, Placement
+from voltile.floorplan.clock_tree import TRUNK
 from voltile.power.activity import Activity
 from voltile.power.dvfs import IntervalResult, SupplyPoints
 
@@ -124,21 +125,24 @@ def fine_vh_modes(
 
 
 def rail_capacitance(
-    netlist: Netlist, placement: Placement, activity: Activity, load: Floats
+    netlist: Netlist, tree: ClockTree, placement: Placement, activity: Activity, load: Floats
 ) -> Floats:
     """Return what hangs on the virtual rail of each tile [F], shape (tiles,).
 
     A net hangs on the rail of its driver while it is high: C_rail is the sum of load times static
-    probability over the nets that are driven from the tile. Left out: wells, junctions and
-    decoupling cells.
+    probability over the nets that are driven from the tile, by its leaf clock buffers, too. Left
+    out: wells, junctions and decoupling cells.
 
     Parameters
     ----------
-    load : ndarray, shape (2 * nets,)
-        Wire and pins that the driver of each net sees, rising and falling [F]: `Timing.load`.
+    load : ndarray, shape (2 * (nets + buffers),)
+        Wire and pins that the driver of each net sees, rising and falling [F]:
+        `ClockStages.loads`.
     """
     driven = np.flatnonzero(netlist.net_driver >= 0)
-    tile = placement.tile[netlist.pin_cell[netlist.net_driver[driven]]]
-    capacitance = load.reshape(-1, 2).mean(axis=1) * activity.static_probability
-    total = np.bincount(tile, capacitance[driven], minlength=placement.grid.tiles)
+    tile = np.append(placement.tile[netlist.pin_cell[netlist.net_driver[driven]]], tree.tile)
+    capacitance = load.reshape(-1, 2).mean(axis=1) * tree.over_nets(activity.static_probability)
+    net = np.append(driven, netlist.nets + np.arange(tree.buffers))
+    inside = tile != TRUNK
+    total = np.bincount(tile[inside], capacitance[net[inside]], minlength=placement.grid.tiles)
     return total.astype(np.float64)

@@ -4,7 +4,8 @@ A cell draws the charge that it takes per cycle, on average, while its output sw
 transition time before its latest arrival. The current of a tile is the sum over its cells, averaged
 over short parts of the period. Of the mean cycle, that is: a cycle that is busier than others draws
 more, and decoupling smooths what is shorter than a part. A cell at which nothing arrives draws its
-charge evenly.
+charge evenly. What leaf buffers of the clock tree draw counts as drawn by the registers, in equal
+parts, since those stand beside them; the trunk is no tile's.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.floorplan import Timing
+from voltile.floorplan.clock_tree import TRUNK
 from voltile.floorplan.netlist import OPEN
 from voltile.power.power import PowerReport
 
@@ -83,6 +85,10 @@ def current_waveform(report: PowerReport, timing: Timing, vdd: float) -> Current
     end = np.where(still, period, np.clip(end, 0, period))
     width = np.where(still, period, np.maximum(width, period / _PARTS))
     charge = (report.switching_energy + report.internal_energy) / vdd
+    leakage = report.leakage / vdd
+    registers, leaves = np.unique(timing.graph.checks.cell), report.tree.tile != TRUNK
+    for values in (charge, leakage):
+        values[registers] += values[netlist.cells :][leaves].sum() / max(len(registers), 1)
     start = np.maximum(end - width, 0.0)
-    return CurrentWaveform(period, start, np.maximum(end, start + period / _PARTS), charge,
-                           report.leakage / vdd)  # fmt: skip
+    end = np.maximum(end, start + period / _PARTS)
+    return CurrentWaveform(period, start, end, charge[: netlist.cells], leakage[: netlist.cells])

@@ -3,10 +3,11 @@
 Switching energy is that of charging the nets: every toggle of a net takes C Vdd^2 / 2 from the
 supply of its driver. Internal energy is that of the Liberty `internal_power` tables at the supply
 of the cell. Leakage depends on the state of the cell and the supplies of its drivers
-(`voltile.power.leakage`).
+(`voltile.power.leakage`). Clocks run through a tree of buffers (`voltile.floorplan.clock_tree`),
+which take what other cells take; behind a clock gate, at the toggle rate of its clock.
 
-Not modelled: glitches, which the activity lacks; clock buffers, since the clock network is ideal;
-what a driver at a lower supply does to internal energy; that of outputs that are left open.
+Not modelled: glitches, which the activity lacks; what a driver at a lower supply does to internal
+energy; that of outputs that are left open.
 
 References
 ----------
@@ -14,18 +15,20 @@ Liberty Reference Manual, "internal_power group": the energy of an event, withou
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import TechnologyError
-from voltile.floorplan.clocks import ClockNetwork
+from voltile.floorplan.clock_tree import TRUNK, ClockTree
 from voltile.floorplan.netlist import Netlist
+from voltile.floorplan.placement import Placement
 from voltile.floorplan.timing import Timing
 from voltile.pdk import CellLibrary, MixedSupply
 from voltile.pdk.supply_tables import stack_supplies
 from voltile.power.activity import Activity
+from voltile.power.clock_stages import ClockStages
 from voltile.power.conditions import PinProbabilities
 from voltile.power.events import internal_events
 from voltile.power.leakage import LeakageModel
@@ -50,42 +53,62 @@ class PowerTotals:
 
 @dataclass(frozen=True)
 class PowerReport:
-    """What each instance takes.
+    """What each instance takes: those of the netlist, then the buffers of the clock tree.
 
     Attributes
     ----------
-    switching_energy, internal_energy : ndarray, shape (cells,)
+    switching_energy, internal_energy : ndarray, shape (cells + buffers,)
         Mean energy per clock cycle [J].
-    leakage : ndarray, shape (cells,)
+    leakage : ndarray, shape (cells + buffers,)
         [W].
+    tree : ClockTree
     """
 
     switching_energy: Floats
     internal_energy: Floats
     leakage: Floats
+    tree: ClockTree
 
     def totals(self, frequency: float) -> PowerTotals:
-        """Power of the netlist at a clock frequency [Hz], by kind."""
-        return PowerTotals(
-            frequency * float(self.switching_energy.sum()),
-            frequency * float(self.internal_energy.sum()),
-            float(self.leakage.sum()),
-        )
+        """Power of the netlist and its clock tree at a clock frequency [Hz], by kind."""
+        return self._totals(frequency, 0)
 
     def power(self, frequency: float) -> float:
-        """Power of the netlist at a clock frequency [Hz] in watts."""
+        """Power of the netlist and its clock tree at a clock frequency [Hz] in watts."""
         return self.totals(frequency).total
+
+    def tree_totals(self, frequency: float) -> PowerTotals:
+        """Power of the buffers of the clock tree at a clock frequency [Hz], with all they drive."""
+        return self._totals(frequency, len(self.leakage) - self.tree.buffers)
+
+    def _totals(self, frequency: float, first: int) -> PowerTotals:
+        return PowerTotals(
+            frequency * float(self.switching_energy[first:].sum()),
+            frequency * float(self.internal_energy[first:].sum()),
+            float(self.leakage[first:].sum()),
+        )
+
+    def of_tiles(self, values: Floats, placement: Placement) -> Floats:
+        """Return the sum of one of the arrays over what each tile feeds, shape (tiles,).
+
+        The trunk of the clock tree, which VddH feeds, is no part of it.
+        """
+        tile = np.append(placement.tile, self.tree.tile)
+        inside = tile != TRUNK
+        return _sum_by(tile[inside], values[inside], placement.grid.tiles)
 
 
 class PowerModel:
     """A netlist and its activity, bound to the libraries of one or more supplies.
 
-    Nets driven by an input port and clock nets have no driver of known supply: their pins are
-    charged at the supply of the cell that the pin belongs to, their wire at the mean of Vdd^2 over
-    those cells, and the energy counts as that of those cells.
+    Nets driven by an input port have no driver of known supply: their pins are charged at the
+    supply of the cell that the pin belongs to, their wire at the mean of Vdd^2 over those cells,
+    and the energy counts as that of those cells.
 
     Parameters
     ----------
+    tree : ClockTree
+        Of this netlist.
     libraries : sequence of CellLibrary
         Of the same structure as the netlist's library.
     mixed_supply, leakage_corner
@@ -102,7 +125,7 @@ class PowerModel:
     def __init__(
         self,
         netlist: Netlist,
-        clocks: ClockNetwork,
+        tree: ClockTree,
         activity: Activity,
         libraries: Sequence[CellLibrary],
         mixed_supply: MixedSupply | None = None,
@@ -116,9 +139,16 @@ class PowerModel:
                     f"libraries {netlist.library.name} and {library.name} differ in the "
                     f"conditions of their internal power"
                 )
-        self.netlist = netlist
         self.libraries = tuple(libraries)
         self._vdd = np.array([library.vdd for library in libraries])
+        self._tree, self._cells = tree, netlist.cells
+        self._stages = ClockStages(netlist, tree, libraries)
+        netlist = self._stages.netlist
+        activity = replace(
+            activity,
+            static_probability=tree.over_nets(activity.static_probability),
+            toggle_rate=tree.over_nets(activity.toggle_rate),
+        )
         pins = [
             PinProbabilities(netlist, activity.static_probability, int(kind))
             for kind in np.unique(netlist.cell_type)
@@ -128,13 +158,11 @@ class PowerModel:
         self._events = events
         used, self._event_group = np.unique(events.table, return_inverse=True)
         self._tables = stack_supplies([library.tables for library in libraries], used[:, None])
-        self._max_load = _largest_clock_load(netlist, clocks)
-        self._bind_nets(clocks, activity)
+        self._bind_nets(netlist, activity)
 
-    def _bind_nets(self, clocks: ClockNetwork, activity: Activity) -> None:
-        netlist = self.netlist
+    def _bind_nets(self, netlist: Netlist, activity: Activity) -> None:
         driver = netlist.net_driver
-        shared = clocks.is_clock | (driver < 0)
+        shared = driver < 0
         toggles = activity.toggle_rate
         self._own_net = np.flatnonzero(~shared & (toggles > 0))
         self._own_cell = netlist.pin_cell[driver[self._own_net]]
@@ -165,23 +193,27 @@ class PowerModel:
         """
         from voltile.pdk.lookup import lookup
 
-        cells = self.netlist.cells
-        if library.shape != (cells,):
-            raise ValueError(f"library must have shape ({cells},), not {library.shape}")
-        load = np.minimum(timing.load, self._max_load)
+        if library.shape != (self._cells,):
+            raise ValueError(f"library must have shape ({self._cells},), not {library.shape}")
+        stages = self._stages
+        library = stages.libraries_of(library)
+        load = stages.loads(library, timing.load)
+        slew = stages.slews(library, load, timing.slew)
+        level = stages.driver_levels(library, timing.driver_level)
         events = self._events
         row = library[events.cell] * self._tables.groups + self._event_group
-        energy = lookup(self._tables, row, timing.slew[events.slew_node], load[events.load_node])
+        energy = lookup(self._tables, row, slew[events.slew_node], load[events.load_node])
         return PowerReport(
-            self._switching_energy(library, timing),
-            _sum_by(events.cell, energy * events.rate, cells),
-            self._leakage.evaluate(library, timing.driver_level),
+            self._switching_energy(library, load),
+            _sum_by(events.cell, energy * events.rate, len(library)),
+            self._leakage.evaluate(library, level),
+            self._tree,
         )
 
-    def _switching_energy(self, library: Ints, timing: Timing) -> Floats:
-        cells = self.netlist.cells
+    def _switching_energy(self, library: Ints, load: Floats) -> Floats:
+        cells = len(library)
         square = self._vdd[library] ** 2
-        capacitance = timing.load.reshape(-1, 2).mean(axis=1)
+        capacitance = load.reshape(-1, 2).mean(axis=1)
         own = 0.5 * self._own_rate * capacitance[self._own_net] * square[self._own_cell]
         sink = np.take_along_axis(self._sink_capacitance, library[self._sink_cell][None], axis=0)[0]
         owner, net = square[self._sink_cell], self._sink_net
@@ -196,16 +228,3 @@ class PowerModel:
 def _sum_by(index: Ints, values: Floats, length: int) -> Floats:
     """Sum of the values that have each index, shape (length,)."""
     return np.bincount(index, values, minlength=length).astype(np.float64)
-
-
-def _largest_clock_load(netlist: Netlist, clocks: ClockNetwork) -> Floats:
-    """Largest load that a table is read at, shape (nodes,); infinite but for clock nets.
-
-    A clock net without buffers has hundreds of pins, far beyond what its gate would drive.
-    """
-    limit = np.full(2 * netlist.nets, np.inf)
-    driver = netlist.net_driver
-    gated = np.flatnonzero(clocks.is_clock & (driver >= 0))
-    largest = netlist.library.pin_max_capacitance[netlist.pin_library[driver[gated]]]
-    limit[2 * gated] = limit[2 * gated + 1] = largest
-    return limit

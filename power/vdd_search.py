@@ -37,7 +37,9 @@ class TileStates:
 
     def __init__(self, design: TileTimer, model: PowerModel) -> None:
         self._design, self._model = design, model
-        self.tiles, self._tile = design.tiles, design.placement.tile
+        self.tiles, self._placement, self._tile = (
+            design.tiles, design.placement, design.placement.tile
+        )  # fmt: skip
         self._area = design.timer.graph.netlist.cell_area
         self._period: dict[bytes, float] = {}
         self._power: dict[bytes, tuple[float, float]] = {}
@@ -85,7 +87,8 @@ class TileStates:
     def tile_costs(self, frequency: float) -> Floats:
         """What each tile takes more at VddH than at VddL [W], roughly, shape (tiles,).
 
-        From the power of its cells with all tiles at VddL and with all at VddH.
+        From the power of its cells and leaf clock buffers with all tiles at VddL and with all at
+        VddH.
         """
         energy, leakage = self._tile_costs
         return frequency * energy + leakage
@@ -95,11 +98,8 @@ class TileStates:
         low, high = (self._report(np.full(self.tiles, level)) for level in (False, True))
         energy = (high.switching_energy + high.internal_energy
                   - low.switching_energy - low.internal_energy)  # fmt: skip
-        by_tile = [
-            np.bincount(self._tile, each, minlength=self.tiles).astype(np.float64)
-            for each in (energy, high.leakage - low.leakage)
-        ]
-        return by_tile[0], by_tile[1]
+        leakage = high.leakage - low.leakage
+        return high.of_tiles(energy, self._placement), high.of_tiles(leakage, self._placement)
 
 
 def search_vdd(states: TileStates, starts: Iterable[Bools], frequency: float) -> Bools:

@@ -10,6 +10,7 @@ from interval_results import steps_of
 
 from voltile.core import TimingInfeasible, VoltileError
 from voltile.floorplan import VddPlan
+from voltile.floorplan.clock_tree import TRUNK
 from voltile.power import (
     Activity,
     Converter,
@@ -347,7 +348,14 @@ def test_high_nets_hang_on_the_rail_of_their_driver():
     pins = np.array([0, 0, 1, 1, 2])
     netlist = SimpleNamespace(net_driver=np.array([0, 2, 4, -1]), pin_cell=pins)
     placement = SimpleNamespace(tile=np.array([0, 0, 2]), grid=SimpleNamespace(tiles=4))
+    netlist.nets = 4
     activity = Activity(np.array([0.5, 1.0, 0.25, 1.0]), np.zeros(4), 1, 1, "test")
-    load = np.array([9, 11, 3, 3, 7, 9, 50, 50]) * 1e-15  # rising and falling
-    rails = rail_capacitance(netlist, placement, activity, load)
-    assert rails == pytest.approx(np.array([0.5 * 10 + 3, 0, 0.25 * 8, 0]) * 1e-15)
+    # Two buffers hand on the clock of net 2: a leaf in tile 1, and one of the trunk.
+    clock_net = np.array([2, 2])
+    tree = SimpleNamespace(
+        tile=np.array([1, TRUNK]), buffers=2,
+        over_nets=lambda values: np.append(values, values[clock_net]),
+    )  # fmt: skip
+    load = np.array([9, 11, 3, 3, 7, 9, 50, 50, 15, 17, 70, 70]) * 1e-15  # rising and falling
+    rails = rail_capacitance(netlist, tree, placement, activity, load)
+    assert rails == pytest.approx(np.array([0.5 * 10 + 3, 0.25 * 16, 0.25 * 8, 0]) * 1e-15)

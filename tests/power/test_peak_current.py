@@ -42,6 +42,7 @@ def test_peak_is_at_least_the_mean():
 
 
 def test_waveform_of_a_netlist_holds_all_of_its_energy(made_technology):
+    from clock_trees import bare_tree
     from made_netlists import netlist_of
 
     library = made_technology.library(1.0)
@@ -51,7 +52,8 @@ def test_waveform_of_a_netlist_holds_all_of_its_energy(made_technology):
     timing = Timer(graph, [library]).analyze(every, Wires.none(netlist))
     rate = np.full(netlist.nets, 0.1)
     given = Activity(np.full(netlist.nets, 0.5), rate, 100, 1, "even")
-    report = PowerModel(netlist, graph.clocks, given, [library]).evaluate(every, timing)
+    tree = bare_tree(netlist)
+    report = PowerModel(netlist, tree, given, [library]).evaluate(every, timing)
     drawn = current_waveform(report, timing, 1.0)
     totals = report.totals(1 / timing.min_period)
     assert drawn.charge.sum() / drawn.period == pytest.approx(totals.switching + totals.internal)

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from clock_trees import bare_tree
 from power_toy import line, make_netlist, plane, toy_library
 
 from voltile.core import TechnologyError, VoltileError
-from voltile.floorplan.clocks import trace_clocks
 from voltile.power.activity import Activity, activity_from_arrays, activity_to_arrays
 from voltile.power.conditions import PinProbabilities
 from voltile.power.power import PowerModel
@@ -46,9 +46,8 @@ def test_nets_are_charged_at_the_supply_of_their_driver(folder):
         ("TINV", {"A": "a", "Y": "z"}),
     ]
     netlist = make_netlist(libraries[0], cells, ["clk", "a", "b"], ["q"])
-    clocks = trace_clocks(netlist)
     rates = {"clk": 2.0, "a": 0.5, "b": 0.25, "n": 0.4, "y": 0.4, "q": 0.1}
-    model = PowerModel(netlist, clocks, activity(netlist, rates), libraries)
+    model = PowerModel(netlist, bare_tree(netlist), activity(netlist, rates), libraries)
     loads = {"n": (4.0, 6.0), "y": (1.0, 1.0), "q": (2.0, 2.0), "a": (5.0, 5.0), "b": (2.0, 2.0),
              "clk": (1.5, 1.5)}  # fmt: skip
     report = model.evaluate(np.array([0, 1, 0, 1]), timing(netlist, loads=loads))
@@ -81,7 +80,7 @@ def test_edges_of_an_output_are_shared_by_toggle_rate_and_sensitisation(folder):
     library = toy_library(folder, 1.0, extra)
     netlist = make_netlist(library, [("TND2", {"A": "a", "B": "b", "Y": "n"})], ["a", "b"])
     model = PowerModel(
-        netlist, trace_clocks(netlist),
+        netlist, bare_tree(netlist),
         activity(netlist, {"a": 0.2, "b": 0.3, "n": 0.3}, {"a": 0.25, "b": 0.75}), [library],
     )  # fmt: skip
     report = model.evaluate(
@@ -104,7 +103,7 @@ def test_conditional_arcs_are_weighted_and_an_empty_condition_is_the_rest(folder
     library = toy_library(folder, 1.0, extra)
     netlist = make_netlist(library, [("TXO2", {"A": "a", "B": "b", "Y": "n"})], ["a", "b"])
     model = PowerModel(
-        netlist, trace_clocks(netlist), activity(netlist, {"a": 0.3, "b": 0.1, "n": 0.4},
+        netlist, bare_tree(netlist), activity(netlist, {"a": 0.3, "b": 0.1, "n": 0.4},
                                                  {"b": 0.2}), [library],
     )  # fmt: skip
     report = model.evaluate(np.zeros(1, int), timing(netlist))
@@ -127,7 +126,7 @@ def test_registers_take_energy_at_their_clock_and_input_pins(folder):
     netlist = make_netlist(library, cells, ["clk", "en", "d"])
     rates = {"clk": 2.0, "gated": 0.5, "d": 0.6, "q": 0.2}
     model = PowerModel(
-        netlist, trace_clocks(netlist), activity(netlist, rates, {"gated": 0.125}), [library]
+        netlist, bare_tree(netlist), activity(netlist, rates, {"gated": 0.125}), [library]
     )
     report = model.evaluate(np.zeros(2, int), timing(netlist, {"gated": (0.5, 0.125)}))
     # The gated clock has a quarter of a full clock's edges. Q moves with its rising edge only.
@@ -145,7 +144,7 @@ def test_tables_are_those_of_the_supply_of_each_cell(folder):
     cells = [("TINV", {"A": "a", "Y": "x"}), ("TINV", {"A": "x", "Y": "y"})]
     netlist = make_netlist(libraries[0], cells, ["a"], ["y"])
     model = PowerModel(
-        netlist, trace_clocks(netlist), activity(netlist, {"a": 1, "x": 1, "y": 1}), libraries
+        netlist, bare_tree(netlist), activity(netlist, {"a": 1, "x": 1, "y": 1}), libraries
     )
     seen = timing(netlist, {"x": (0.5, 0.5)}, {"x": (1, 1), "y": (3, 3)})
     low_high = model.evaluate(np.array([0, 1]), seen).internal_energy
@@ -159,7 +158,7 @@ def test_leakage_is_the_mean_over_states(folder):
     library = toy_library(folder, 1.0, leakage={"TND2": states})
     netlist = make_netlist(library, [("TND2", {"A": "a", "B": "b", "Y": "n"})], ["a", "b"])
     high = {"a": 0.25, "b": 0.75}
-    model = PowerModel(netlist, trace_clocks(netlist), activity(netlist, {}, high), [library])
+    model = PowerModel(netlist, bare_tree(netlist), activity(netlist, {}, high), [library])
     report = model.evaluate(np.zeros(1, int), timing(netlist))
     expected = 0.75 * 0.25 * 1 + 0.75 * 0.75 * 2 + 0.25 * 0.25 * 4 + 0.25 * 0.75 * 8
     assert report.leakage[0] == pytest.approx(expected * 1e-9)
@@ -208,7 +207,7 @@ def test_model_rejects_activity_of_another_netlist(folder):
     given = Activity(np.zeros(3), np.zeros(3), 1, 1, "by hand")
     message = r"^activity from by hand is of 3 nets, netlist toy has 2$"
     with pytest.raises(VoltileError, match=message):
-        PowerModel(netlist, trace_clocks(netlist), given, [library])
+        PowerModel(netlist, bare_tree(netlist), given, [library])
 
 
 def test_model_rejects_libraries_with_other_conditions(folder):
@@ -217,7 +216,7 @@ def test_model_rejects_libraries_with_other_conditions(folder):
     netlist = make_netlist(one, [("TINV", {"A": "a", "Y": "y"})], ["a"])
     message = "^libraries toy and toy differ in the conditions of their internal power$"
     with pytest.raises(TechnologyError, match=message):
-        PowerModel(netlist, trace_clocks(netlist), activity(netlist, {}), [one, two])
+        PowerModel(netlist, bare_tree(netlist), activity(netlist, {}), [one, two])
 
 
 def test_condition_rejects_an_unknown_pin(folder):
@@ -225,12 +224,12 @@ def test_condition_rejects_an_unknown_pin(folder):
     netlist = make_netlist(library, [("TINV", {"A": "a", "Y": "y"})], ["a"])
     message = "^a condition of cell TINV names 'M0', which is not a pin$"
     with pytest.raises(TechnologyError, match=message):
-        PowerModel(netlist, trace_clocks(netlist), activity(netlist, {}), [library])
+        PowerModel(netlist, bare_tree(netlist), activity(netlist, {}), [library])
 
 
 def test_evaluate_rejects_libraries_of_the_wrong_shape(folder):
     library = toy_library(folder)
     netlist = make_netlist(library, [("TINV", {"A": "a", "Y": "y"})], ["a"])
-    model = PowerModel(netlist, trace_clocks(netlist), activity(netlist, {}), [library])
+    model = PowerModel(netlist, bare_tree(netlist), activity(netlist, {}), [library])
     with pytest.raises(ValueError, match=r"^library must have shape \(1,\), not \(2,\)$"):
         model.evaluate(np.zeros(2, int), timing(netlist))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clock_trees import bare_tree
 from power_icarus import require_icarus
 from test_simulation import agree_with_icarus
 
@@ -93,7 +94,7 @@ def test_power_of_a_mac_grows_with_supply_and_activity(technology, tmp_path):
 
     def report(supply, **options):
         stimulus = random_stimulus(netlist, graph.clocks, 200, 64, **options)
-        model = PowerModel(netlist, graph.clocks, simulate(program, stimulus), libraries)
+        model = PowerModel(netlist, bare_tree(netlist), simulate(program, stimulus), libraries)
         level = np.full(netlist.cells, supply)
         return model.evaluate(level, timer.analyze(level, Wires.none(netlist)))
 

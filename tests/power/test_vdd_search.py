@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from clock_trees import bare_tree
 from made_netlists import netlist_of
 from test_power import activity
 from toy_netlists import random_wires
@@ -25,7 +26,7 @@ def states_of(made_technology, seed, n):
     placement = SimpleNamespace(grid=SimpleNamespace(tiles=n * n), tile=tile)
     rates = {name: float(rng.random() * 0.2) for name in netlist.net_name}
     model = PowerModel(
-        netlist, graph.clocks, activity(netlist, rates), pair.libraries, pair.mixed_supply,
+        netlist, bare_tree(netlist), activity(netlist, rates), pair.libraries, pair.mixed_supply,
         pair.leakage_corner,
     )  # fmt: skip
     timer = Timer(graph, pair.libraries, pair.mixed_supply)
