@@ -3,13 +3,13 @@
 Every net that carries a clock, that of a port and that behind each clock gate, gets a tree. In
 every tile that has pins on the net, leaf buffers drive them; above the leaves stand levels of
 buffers, the trunk, until one stage can drive what is left. A stage is a driver with its wire and
-the pins on it. It bears at most a part of the largest load of the technology's buffer: sinks that
-are too much for one stage are parted across the longer side of what they cover, and again (Jackson
+the pins on it. It bears at most a part of the largest load of the technology's buffer: what is too
+much for one stage is parted across the longer side of the area that it covers, and again (Jackson
 et al.), and a wire that is too long is cut into equal pieces by repeaters. A stage gets the
-smallest buffer that bears it. It stands at the median of what it drives, and the wire is the
-rectilinear minimum spanning tree of its ends, which is 12 % longer than a Steiner tree on average
-(Hwang; at most 50 %). A clock gate needs no buffers where it bears all its sinks and they are in
-its own tile, and gets one beside it where it is too weak for its stage.
+smallest buffer that bears it. The buffer stands at the median of what it drives, and the wire is
+the rectilinear minimum spanning tree of both: at most half longer than the shortest that can be
+(Hwang), a tenth on average. A clock gate needs no buffers where it bears all its sinks and they are
+in its own tile, and gets one beside it where it is too weak for its stage.
 
 Leaf buffers belong to their tile; the trunk belongs to no tile and is always at VddH.
 
@@ -40,8 +40,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # Part of a driver's largest load that a stage bears at most. Transition times grow with the load,
-# so edges of the clock take about a fifth of the longest that the library allows; leaves then drive
-# about 20 registers, as in trees of OpenROAD's TritonCTS, whose clusters hold 50 at most.
+# so edges of the clock take about a fifth of the longest that the library allows. Leaves then drive
+# some 20 registers; TritonCTS puts up to 50 into a cluster (OpenROAD, src/cts/README.md, option
+# -sink_clustering_size).
 LOAD_SHARE = 0.2
 # Tile of what belongs to none.
 TRUNK = -1
@@ -211,6 +212,7 @@ class _Builder:
         self._output_pin = int(output - first)
         self._input_pin = 1 - self._output_pin
         kinds = np.array([library.cell_index[name] for name in clock_buffers(technology)])
+        self._repeater_load = float(self._input_load(np.array([buffer]))[0])
         self._kinds = kinds[np.lexsort((self._input_load(kinds), library.cell_area[kinds]))]
         grid = placement.grid
         self._place = np.stack(
@@ -251,7 +253,7 @@ class _Builder:
         leaves = []
         for each in np.unique(tiles).tolist():
             inside = np.flatnonzero(tiles == each)
-            for group in self._groups(ends[inside]):
+            for group in self._groups(ends[inside], self._limit):
                 mine = inside[group]
                 leaves.append(self._add((net, each, 0), ends[mine], ends[mine].middle))
                 self._pin_net[sinks[mine]] = self._net_of(leaves[-1])
@@ -271,33 +273,52 @@ class _Builder:
 
     def _join(self, net: int, nodes: list[int], at: Floats, limit: float) -> None:
         """Put the trunk between a source and leaf buffers."""
-        level = 1
-        while self._load(ends := self._ends(nodes), at) > self._limit:
-            groups = self._groups(ends)
-            if len(groups) == len(nodes):
-                break
-            above = [self._add((net, TRUNK, level), ends[one], ends[one].middle) for one in groups]
-            for group, buffer in zip(groups, above, strict=True):
-                self._connect([nodes[node] for node in group.tolist()], self._net_of(buffer))
+        level, reach = 1, self._limit
+        while self._load(ends := self._ends(nodes), at) > reach:
+            groups = self._groups(ends, reach)
+            if len(groups) == len(nodes):  # too far apart for one buffer to drive any two
+                reach *= 2
+                continue
+            above = []
+            for group in groups:
+                mine = [nodes[one] for one in group.tolist()]
+                if len(mine) > 1:  # one by itself waits for the next level
+                    mine = [self._drive((net, TRUNK, level), mine, ends[group].middle)]
+                above += mine
             nodes, level = above, level + 1
-        # What is still too much for one stage is wire. The last pieces of it come first.
-        pieces = ceil(self._load(ends, at) / self._limit)
-        length, middle = _wire(ends.place, at) / pieces, ends.middle
-        for number in range(pieces - 1, -1, -1):
-            ends = self._ends(nodes)
-            if number == 0 and self._load(ends, at, length) <= limit:
-                break
-            start = at + (middle - at) * number / pieces
-            buffer = self._add((net, TRUNK, level), ends, start, length)
-            self._connect(nodes, self._net_of(buffer))
-            nodes, level = [buffer], level + 1
-            if number == 0:  # a buffer beside a weak source
-                length = 0.0
+        nodes, length = self._cut((net, TRUNK, level), nodes, at)
+        if self._load(self._ends(nodes), at, length) > limit:  # a buffer beside a weak source
+            nodes, length = [self._drive((net, TRUNK, level), nodes, at, length)], 0.0
         self._length[net] = length
         self._connect(nodes, net)
 
-    def _groups(self, ends: _Ends) -> list[Ints]:
-        """Part the ends into groups that a buffer can drive; a single one is always such a group.
+    def _drive(
+        self, of: tuple[int, int, int], nodes: list[int], at: Floats, length: float | None = None
+    ) -> int:
+        """Add a buffer that drives others, over repeaters where it takes them."""
+        if length is None:
+            nodes, length = self._cut(of, nodes, at)
+        buffer = self._add(of, self._ends(nodes), at, length)
+        self._connect(nodes, self._net_of(buffer))
+        return buffer
+
+    def _cut(
+        self, of: tuple[int, int, int], nodes: list[int], at: Floats
+    ) -> tuple[list[int], float]:
+        """Cut the wire of a stage into equal pieces; return what its driver then drives."""
+        ends = self._ends(nodes)
+        length, pieces = _wire(ends.place, at), 1
+        if self._load(ends, at, length) > self._limit:
+            pins = max(float(ends.load.sum()), self._repeater_load)
+            # Half of the load for wire at least, however many buffers stand that far apart.
+            pieces = ceil(self._per_metre * length / max(self._limit - pins, 0.5 * self._limit))
+        for number in range(pieces - 1, 0, -1):
+            start = at + (ends.middle - at) * number / pieces
+            nodes = [self._drive(of, nodes, start, length / pieces)]
+        return nodes, length / pieces
+
+    def _groups(self, ends: _Ends, limit: float) -> list[Ints]:
+        """Part the ends into groups of a largest load; a single one is always such a group.
 
         Groups are parted where the share of the load is that of half of the buffers needed.
         """
@@ -305,7 +326,7 @@ class _Builder:
         while rest:
             group = rest.pop()
             mine = ends[group]
-            parts = ceil(self._load(mine, mine.middle) / self._limit)
+            parts = ceil(self._load(mine, mine.middle) / limit)
             if parts <= 1 or len(group) == 1:
                 done.append(group)
                 continue

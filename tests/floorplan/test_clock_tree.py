@@ -151,7 +151,7 @@ def test_a_wire_too_long_for_one_stage_has_repeaters(toy_technology):
     cells, place = flops([(600, 0)])
     netlist, tree = tree_of(toy_technology, cells, place, 0)
     # 90 fF of wire at 36 fF a stage: three pieces of 200 um, with two repeaters between.
-    assert tree.tile.tolist() == [0, TRUNK, TRUNK] and tree.level.tolist() == [0, 1, 2]
+    assert tree.tile.tolist() == [0, TRUNK, TRUNK] and tree.level.tolist() == [0, 1, 1]
     assert tree.x == pytest.approx([600 * UM, 400 * UM, 200 * UM])
     nets, clk = netlist.nets, netlist.net_name.index("clk")
     assert tree.wire_length[[clk, nets, nets + 1, nets + 2]] == pytest.approx(
@@ -276,6 +276,22 @@ def test_leaves_are_about_as_many_as_the_load_needs(toy_technology):
     # Levels of the trunk shrink down to one buffer.
     counts = np.bincount(tree.level)
     assert len(counts) >= 3 and counts[-1] == 1 and (np.diff(counts) <= 0).all()
+
+
+def test_no_stage_is_overloaded_where_registers_are_far_apart(toy_technology):
+    """In a core of 3 mm, of which a buffer reaches a twelfth."""
+    rng = np.random.default_rng(1)
+    cells, place = flops(rng.uniform(0, 3000, (80, 2)).tolist())
+    netlist, tree = tree_of(toy_technology, cells, place, 0)
+    grown = tree.insert(netlist)
+    check_netlist(grown)
+    pins = netlist.library.pin_capacitance.mean(axis=1)[grown.pin_library[grown.sink_pins]]
+    load = np.bincount(grown.pin_net[grown.sink_pins], pins, grown.nets) + tree.wire_capacitance
+    limits = np.array([LIMIT[name] for name in kinds(netlist, tree)])
+    assert (load[netlist.nets :] <= limits * (1 + 1e-12)).all()
+    # No wire can be shorter than two thirds of one spanning tree over all registers.
+    points = np.array(list(place.values())) * UM
+    assert spanning_length(points) / 1.5 < tree.wire_length.sum() < 2 * spanning_length(points)
 
 
 def test_build_rejects_a_buffer_without_largest_load(toy_technology):

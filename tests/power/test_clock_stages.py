@@ -62,8 +62,10 @@ def by_hand(tmp_path_factory):
     )  # fmt: skip
     model = PowerModel(netlist, tree, activity(netlist, {"clk": 2.0}, {"clk": 0.5}), libraries)
     # Without the tree, the clock bears two clock pins of 1.5 fF.
-    return model, plain_timing(netlist, loads={"clk": (3, 3)}), stand(
-        netlist, {"u0": (0, 0), "u1": (0, 0)}, {"u0": 0, "u1": 1}
+    return (
+        model,
+        plain_timing(netlist, loads={"clk": (3, 3)}),
+        stand(netlist, {"u0": (0, 0), "u1": (0, 0)}, {"u0": 0, "u1": 1}),
     )
 
 
