@@ -31,11 +31,12 @@ def faults_through(parser: argparse.ArgumentParser) -> Iterator[None]:
         parser.exit(2, f"{fault}\n")
 
 
-def prepared(name: str, tiles: tuple[int, ...] = (7,)) -> RunResult:
+def prepared(name: str, tiles: tuple[int, ...] = (7,), tech: str = RunConfig.tech) -> RunResult:
     """Return the finished run of a design: one of `GRIDS`, or of `designs.DESIGNS`."""
     if name in GRIDS:
-        config = RunConfig(grid=GRIDS[name], tiles=tiles)
+        config = RunConfig(grid=GRIDS[name], tiles=tiles, tech=tech)
     else:
         sources = DESIGNS[name]()
-        config = RunConfig(files=tuple(sources.files), top=sources.top, tiles=tiles)
-    return run(config, FOLDER / name, lambda line: print(f"{name}: {line}", file=sys.stderr))
+        config = RunConfig(files=tuple(sources.files), top=sources.top, tiles=tiles, tech=tech)
+    out = FOLDER / (name if tech == RunConfig.tech else f"{name}-{tech}")
+    return run(config, out, lambda line: print(f"{name}: {line}", file=sys.stderr))

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-COMMANDS = ("main_job", "technology_timing", "timing_update", "vdd_selection", "wire_load")
+COMMANDS = (
+    "clock_tree", "main_job", "technology_timing", "timing_update", "vdd_selection", "wire_load",
+)  # fmt: skip
 
 
 def call(name, *arguments):
