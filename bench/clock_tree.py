@@ -32,7 +32,7 @@ def main(name: str, tiles: tuple[int, ...], tech: str) -> None:
 
 
 def _row(result: RunResult, n: int) -> str:
-    tree, netlist, placement = result.trees[n], result.netlist, result.placements[n]
+    tree, netlist, placement = result.layouts[n].tree, result.netlist, result.placements[n]
     library = result.technology.library(result.technology.nominal_vdd)
     every = np.zeros(netlist.cells, dtype=np.int64)
     timing = Timer(result.graph, [library]).analyze(every, placement.wires(result.technology))

@@ -15,6 +15,7 @@ from prepared import FOLDER, faults_through, parser_of
 from riscv_trace import record_trace
 
 from voltile.flows import RunConfig, RunResult, run, write_outputs
+from voltile.pdk import LibrarySet
 from voltile.power import evaluate_supplies, ideal_dvfs
 
 # Mean savings at 49 tiles in the dissertation: (interval as a share of nominal Vdd) -> scheme.
@@ -67,10 +68,10 @@ def explain(result: RunResult) -> None:
           + " |")  # fmt: skip
     print("| --- | --- | --- | --- | --- |")
     vdds = np.round(np.linspace(technology.vdds[0], technology.vdds[-1], 25), 6)
-    libraries = [technology.library(float(vdd)) for vdd in vdds]
+    libraries = [LibrarySet.of(technology, [float(vdd)]) for vdd in vdds]
     for n in result.config.tiles:
         wires = result.placements[n].wires(technology)
-        points = evaluate_supplies(graph, wires, result.trees[n], result.activity, libraries)
+        points = evaluate_supplies(graph, wires, result.layouts[n].tree, result.activity, libraries)
         ideal = ideal_dvfs(points, result.frequency)
         savings = [
             curve.saving_against(ideal)
