@@ -21,7 +21,7 @@ Bools = NDArray[np.bool_]
 # A frequency this much beyond reach is the same frequency, rounded; as `VddPlan.raised` has it.
 _ROUNDING = 1e-12
 # About how many assignments a step of the search times at most.
-_TRIES = 512
+_TRIES = 128
 # Least part of the power that makes an exchange worth its time.
 _GAIN = 1e-4
 
