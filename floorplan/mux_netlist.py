@@ -9,7 +9,7 @@ The rail of a tile is a net of its own. Which cells hang on it is not said here,
 netlist have no supply pins: that is for the power intent (UPF) to say.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +30,10 @@ class MuxNames:
         Ports for VddL, VddH, ground, n-bias and p-bias.
     scan_in, scan_out, scan_clock : str
         Ports of the chain.
-    rail : str
-        Nets `rail[tile]`: the supply of the cells of each tile.
-    select, select_n, scan : str
-        Nets `select[tile]` and its complement, and `scan[link]`, before each link of the chain.
+    rail, select, select_n : tuple of str, one per tile
+        Nets: the supply of the cells of a tile; high when that is VddH; and its complement.
+    scan : tuple of str
+        Nets before each link of the chain, and after the last: the ports at its ends included.
     instances : tuple of str
         Of every Vdd-MUX.
     """
@@ -42,10 +42,10 @@ class MuxNames:
     scan_in: str
     scan_out: str
     scan_clock: str
-    rail: str
-    select: str
-    select_n: str
-    scan: str
+    rail: tuple[str, ...]
+    select: tuple[str, ...]
+    select_n: tuple[str, ...]
+    scan: tuple[str, ...]
     instances: tuple[str, ...]
 
 
@@ -53,26 +53,27 @@ def name_muxes(netlist: Netlist, muxes: VddMuxes) -> MuxNames:
     """Return names for Vdd-MUX, their nets and ports."""
     named = (*netlist.cell_name, *netlist.net_name, *netlist.port_name)
     taken = {split_bit(name)[0] for name in named} | set(named)
-
-    def clear(name: str) -> str:
-        return _clear(name, taken)
-
-    prefix = "vdd_mux"
-    while any(name.startswith(prefix) for name in taken):
-        prefix += "_"
+    tiles = len(muxes.chain)
+    scan_in, scan_out, scan_clock, *supplies = (
+        _clear(name, taken) for name in ("scan_in", "scan_out", "scan_clock", *SUPPLIES)
+    )
+    rail, select, select_n, scan, mux = (
+        _clear_stem(name, taken)
+        for name in ("vdd_tile_", "vdd_select_", "vdd_select_n_", "vdd_scan_", "vdd_mux_")
+    )
     place = np.stack([muxes.tile, muxes.row], axis=1)
     is_second = np.append(False, (place[1:] == place[:-1]).all(axis=1))
     return MuxNames(
-        supplies=tuple(map(clear, SUPPLIES)),
-        scan_in=clear("scan_in"),
-        scan_out=clear("scan_out"),
-        scan_clock=clear("scan_clock"),
-        rail=clear("vdd_tile"),
-        select=clear("vdd_select"),
-        select_n=clear("vdd_select_n"),
-        scan=clear("vdd_scan"),
+        supplies=tuple(supplies),
+        scan_in=scan_in,
+        scan_out=scan_out,
+        scan_clock=scan_clock,
+        rail=tuple(f"{rail}{tile}" for tile in range(tiles)),
+        select=tuple(f"{select}{tile}" for tile in range(tiles)),
+        select_n=tuple(f"{select_n}{tile}" for tile in range(tiles)),
+        scan=(scan_in, *(f"{scan}{link}" for link in range(1, tiles)), scan_out),
         instances=tuple(
-            f"{prefix}_{tile}_{row}{'_right' if second else ''}"
+            f"{mux}{tile}_{row}{'_right' if second else ''}"
             for (tile, row), second in zip(place.tolist(), is_second, strict=True)
         ),
     )
@@ -84,32 +85,45 @@ def _clear(name: str, taken: Collection[str]) -> str:
     return name
 
 
-def write_mux_verilog(netlist: Netlist, muxes: VddMuxes, path: Path) -> MuxNames:
-    """Write the netlist with its Vdd-MUX as structural Verilog; return the names in it."""
+def _clear_stem(stem: str, taken: Collection[str]) -> str:
+    """A beginning of names with which none that is taken begins."""
+    while any(name.startswith(stem) for name in taken):
+        stem += "_"
+    return stem
+
+
+def write_mux_verilog(
+    netlist: Netlist, muxes: VddMuxes, path: Path, cell_of: Callable[[int], str] | None = None
+) -> MuxNames:
+    """Write the netlist with its Vdd-MUX as structural Verilog; return the names in it.
+
+    Parameters
+    ----------
+    cell_of : callable, optional
+        As in `write_verilog`.
+    """
     names = name_muxes(netlist, muxes)
     ports = dict.fromkeys(names.supplies, "inout")
     ports |= {names.scan_in: "input", names.scan_clock: "input", names.scan_out: "output"}
-    write_verilog(netlist, path, ports=ports, statements=_statements(muxes, names))
+    write_verilog(netlist, path, cell_of, ports, _statements(muxes, names))
     return names
 
 
 def _statements(muxes: VddMuxes, names: MuxNames) -> Iterator[str]:
-    tiles = len(muxes.chain)
-    for vector in (names.rail, names.select, names.select_n):
-        yield f"wire [{tiles - 1}:0] {vector};"
-    yield f"wire [{tiles}:0] {names.scan};"
-    yield f"assign {names.scan}[0] = {names.scan_in};"
-    yield f"assign {names.scan_out} = {names.scan}[{tiles}];"
-    supplies = ", ".join(
-        f".{pin}({port})" for pin, port in zip(SUPPLIES, names.supplies, strict=True)
-    )
-    link = np.argsort(muxes.chain)
+    for net in (*names.rail, *names.select, *names.select_n, *names.scan[1:-1]):
+        yield f"wire {net};"
+    supplies = dict(zip(SUPPLIES, names.supplies, strict=True))
     for mux, (kind, tile) in enumerate(zip(muxes.kind.tolist(), muxes.tile.tolist(), strict=True)):
-        pins = (
-            f".VDDT({names.rail}[{tile}]), {supplies}, .SEL({names.select}[{tile}]), "
-            f".SELB({names.select_n}[{tile}])"
-        )
-        if muxes.flop[tile] == mux:
-            before, after = (f"{names.scan}[{link[tile] + end}]" for end in (0, 1))
-            pins += f", .SI({before}), .CK({names.scan_clock}), .SO({after})"
-        yield f"{muxes.cells[kind]} {names.instances[mux]} ({pins});"
+        pins = {"VDDT": names.rail[tile]} | supplies | signal_pins(muxes, names, mux)
+        joined = ", ".join(f".{pin}({net})" for pin, net in pins.items())
+        yield f"{muxes.cells[kind]} {names.instances[mux]} ({joined});"
+
+
+def signal_pins(muxes: VddMuxes, names: MuxNames, mux: int) -> dict[str, str]:
+    """Return the net at each pin of a Vdd-MUX that is none of its supplies."""
+    tile = int(muxes.tile[mux])
+    pins = {"SEL": names.select[tile], "SELB": names.select_n[tile]}
+    if muxes.flop[tile] == mux:
+        link = int(np.flatnonzero(muxes.chain == tile)[0])
+        pins |= {"SI": names.scan[link], "CK": names.scan_clock, "SO": names.scan[link + 1]}
+    return pins

@@ -279,9 +279,10 @@ def bench(netlist, muxes, names, folder):
         hollow.append(f"module {library.cell_name[kind]} ({pins}); inout {pins}; endmodule")
     rng = np.random.default_rng(1)
     wanted = rng.integers(0, 2, (4, len(muxes.chain))).astype(bool)
+    together = ", ".join(f"dut.{rail}" for rail in reversed(names.rail))
     steps = [
         f"{names.scan_in} = {int(bit)}; #1 clock = 1; #1 clock = 0;"
-        + (" #1 $display(\"%b\", dut." + names.rail + ");" if last else "")
+        + (f' #1 $display("%b", {{{together}}});' if last else "")
         for row in wanted
         for bit, last in zip(
             muxes.bit_stream(row), np.arange(len(row)) == len(row) - 1, strict=True
@@ -329,16 +330,17 @@ def test_bits_shifted_through_the_written_netlist_set_the_tiles(placed, toy_mac,
 def test_names_keep_clear_of_those_of_the_design(toy_technology, cells, tmp_path):
     """A design that has taken the names already, two Vdd-MUX a row."""
     design = {
-        "vdd_mux_0_0": ("toy_inv_1", {"A": "scan_in", "Y": "vdd_tile"}),
-        "VDDL": ("toy_inv_1", {"A": "vdd_tile", "Y": "vdd_scan[1]"}),
-        "u": ("toy_inv_1", {"A": "vdd_scan[1]", "Y": "scan_out"}),
+        "vdd_mux_0_0": ("toy_inv_1", {"A": "scan_in", "Y": "vdd_tile_1"}),
+        "VDDL": ("toy_inv_1", {"A": "vdd_tile_1", "Y": "vdd_scan_[1]"}),
+        "u": ("toy_inv_1", {"A": "vdd_scan_[1]", "Y": "scan_out"}),
     }
     netlist = make_netlist(toy_technology.library(1.0), design, ["scan_in"], ["scan_out"])
     muxes = place_muxes(grid_of(n=2, left=19, right=15), cells, np.full(4, 40e-6))
     names = write_mux_verilog(netlist, muxes, tmp_path / "netlist.v")
     assert names == name_muxes(netlist, muxes)
-    assert (names.scan_in, names.scan_out, names.rail) == ("scan_in_", "scan_out_", "vdd_tile_")
-    assert names.supplies[0] == "VDDL_" and names.scan == "vdd_scan_"
+    assert (names.scan_in, names.scan_out, names.supplies[0]) == ("scan_in_", "scan_out_", "VDDL_")
+    assert names.rail == tuple(f"vdd_tile__{tile}" for tile in range(4))
+    assert names.scan == ("scan_in_", "vdd_scan__1", "vdd_scan__2", "vdd_scan__3", "scan_out_")
     assert len(set(names.instances)) == len(muxes.kind) == 2 * 7 * 4
     assert not set(names.instances) & set(netlist.cell_name)
     wanted, rails = bench(netlist, muxes, names, tmp_path)
