@@ -10,13 +10,14 @@ MixedSupply : what a driver at a lower supply does to leakage, delay and setup.
 LibrarySet : the libraries of a few supplies in every bias.
 Tables : many NLDM tables as one block.
 read_cell_library, read_liberty, read_lef : the file readers.
+copy_macros : footprints under other names.
 write_timing_liberty : a library, also one between two supplies, for another timing tool.
 parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressions.
 """
 
 from voltile.pdk.cells import read_cell_library
 from voltile.pdk.header import Header
-from voltile.pdk.lef import Layer, Lef, Macro, read_lef
+from voltile.pdk.lef import Layer, Lef, Macro, copy_macros, read_lef
 from voltile.pdk.liberty import read_liberty
 from voltile.pdk.library import (
     ArcType,
@@ -56,6 +57,7 @@ __all__ = [
     "Tables",
     "Technology",
     "builtin_technologies",
+    "copy_macros",
     "evaluate",
     "find_pdk",
     "interpolate_library",

@@ -1,10 +1,17 @@
-"""Reads cell sizes, pin positions, sites and routing layers from LEF files."""
+"""Reads cell sizes, pin positions, sites and routing layers from LEF files; copies macros."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from voltile.core import LibertyError
+
+LEF_HEADER = """VERSION 5.8 ;
+BUSBITCHARS "[]" ;
+DIVIDERCHAR "/" ;
+"""
+_MACRO = re.compile(r"^\s*MACRO\s+(\S+)\s.*?^\s*END\s+\1\s*\n", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -19,12 +26,15 @@ class Macro:
         Middle of the first shape of each pin, from the lower left corner [m].
     rail_layer : str
         Last routing layer among the shapes of its power pins; empty where there are none.
+    supplies : dict of str to str
+        `POWER` or `GROUND`, by the pins that are for supplies.
     """
 
     width: float
     height: float
     pin_offset: dict[str, tuple[float, float]]
     rail_layer: str = ""
+    supplies: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,7 @@ def _read_file(path: Path, lef: Lef) -> None:
     kind = name = pin = use = rail = ""
     size = (0.0, 0.0)
     pins: dict[str, tuple[float, float]] = {}
+    supplies: dict[str, str] = {}
     statements: list[list[str]] = []
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()
@@ -98,7 +109,7 @@ def _read_file(path: Path, lef: Lef) -> None:
         try:
             if not kind and words[0] in ("MACRO", "SITE", "LAYER") and len(words) == 2:
                 kind, name, size, pins, pin, rail = words[0], words[1], (0.0, 0.0), {}, "", ""
-                statements = []
+                supplies, statements = {}, []
             elif not kind and words[0] == "MANUFACTURINGGRID":
                 lef.grid = float(words[1]) * 1e-6
             elif kind and words[0] == "SIZE":
@@ -107,6 +118,8 @@ def _read_file(path: Path, lef: Lef) -> None:
                 pin, use = words[1], ""
             elif pin and words[0] == "USE":
                 use = words[1]
+                if use in ("POWER", "GROUND"):
+                    supplies[pin] = use
             elif use == "POWER" and words[0] == "LAYER" and words[1] in lef.layers:
                 rail = words[1]
             elif pin and words[0] == "RECT" and pin not in pins:
@@ -119,7 +132,7 @@ def _read_file(path: Path, lef: Lef) -> None:
                     if kind == "SITE":
                         lef.sites[name] = size
                     elif kind == "MACRO":
-                        lef.macros[name] = Macro(*size, pins, rail)
+                        lef.macros[name] = Macro(*size, pins, rail, supplies)
                     elif ["TYPE", "ROUTING"] in statements:
                         lef.layers[name] = _layer(statements)
                     kind = ""
@@ -151,3 +164,20 @@ def _layer(statements: Iterable[list[str]]) -> Layer:
             case ["DCCURRENTDENSITY", "AVERAGE", text]:
                 density = float(text)
     return Layer(direction, width * 1e-6, spacing * 1e-6, resistance, density * 1e3)
+
+
+def copy_macros(paths: Iterable[Path], copies: Mapping[str, Sequence[str]]) -> str:
+    """Return macros of LEF files under other names, as LEF.
+
+    Parameters
+    ----------
+    copies : mapping of str to sequence of str
+        Names of the copies of each macro.
+    """
+    parts = [LEF_HEADER]
+    for path in paths:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for macro in _MACRO.finditer(text):
+            own = re.compile(rf"^(\s*(?:MACRO|FOREIGN|END)\s+){re.escape(macro[1])}(?=\s)", re.M)
+            parts += [own.sub(rf"\g<1>{copy}", macro[0]) for copy in copies.get(macro[1], ())]
+    return "".join(parts) + "END LIBRARY\n"

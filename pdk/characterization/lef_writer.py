@@ -7,12 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from voltile.pdk.lef import Layer
+from voltile.pdk.lef import LEF_HEADER, Layer
 
-_HEADER = """VERSION 5.8 ;
-BUSBITCHARS "[]" ;
-DIVIDERCHAR "/" ;
-"""
 _TECHNOLOGY = """UNITS
   DATABASE MICRONS 1000 ;
 END UNITS
@@ -76,7 +72,7 @@ class Footprint:
 def tech_lef_text(site: Site, power_layers: Mapping[str, Layer] = _NONE) -> str:
     """Return the technology part: units, the layer of the pins, those of power, and the site."""
     half = _microns(site.width / 2)
-    return _HEADER + _TECHNOLOGY.format(
+    return LEF_HEADER + _TECHNOLOGY.format(
         layer=_LAYER,
         pitch=_microns(site.width),
         width=half,
@@ -106,7 +102,7 @@ def lef_text(
 ) -> str:  # fmt: skip
     """Return the macros; signal pins stand evenly spaced at half height, rails at the edges."""
     lines = [line for item in footprints for line in _macro(site, item, power, ground, layer)]
-    return _HEADER + "".join(f"{line}\n" for line in lines) + "END LIBRARY\n"
+    return LEF_HEADER + "".join(f"{line}\n" for line in lines) + "END LIBRARY\n"
 
 
 def _macro(

@@ -4,7 +4,7 @@ import pytest
 from toy_technology import CELLS, SITE, TECH_LEF, lef_text
 
 from voltile.core import LibertyError
-from voltile.pdk import Layer, Lef, Macro, read_lef
+from voltile.pdk import Layer, Lef, Macro, copy_macros, read_lef
 
 TEXT = """VERSION 5.8 ;  # a comment with MACRO X
 SITE small
@@ -164,3 +164,43 @@ def test_read_lef_rejects_a_file_that_is_not_there(tmp_path):
     with pytest.raises(LibertyError) as fault:
         read_lef([tmp_path / "none.lef"])
     assert str(fault.value) == f"{tmp_path / 'none.lef'}: cannot be read: No such file or directory"
+
+
+SUPPLIES = """MACRO inv
+  FOREIGN inv 0 0 ;
+  SIZE 1 BY 2 ;
+  PIN inverted
+    PORT
+      LAYER m1 ;
+        RECT 0 0 1 1 ;
+    END
+  END inverted
+  PIN VPWR
+    USE POWER ;
+  END VPWR
+  PIN VPB
+    USE POWER ;
+  END VPB
+  PIN VGND
+    USE GROUND ;
+  END VGND
+END inv
+MACRO inverter
+  SIZE 3 BY 2 ;
+END inverter
+END LIBRARY
+"""
+
+
+def test_pins_of_supplies_are_told_from_others(tmp_path):
+    macros = read(tmp_path, SUPPLIES).macros
+    assert macros["inv"].supplies == {"VPWR": "POWER", "VPB": "POWER", "VGND": "GROUND"}
+    assert macros["inverter"].supplies == {}
+
+
+def test_copies_of_macros_are_the_same_under_other_names(tmp_path):
+    original = read(tmp_path, SUPPLIES).macros
+    text = copy_macros([tmp_path / "made.lef"], {"inv": ["inv__a", "inv__b"], "other": ["x"]})
+    assert text.count("FOREIGN inv__a 0 0 ;") == 1
+    copies = read(tmp_path, text).macros
+    assert copies == {"inv__a": original["inv"], "inv__b": original["inv"]}
