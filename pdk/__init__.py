@@ -12,6 +12,7 @@ Tables : many NLDM tables as one block.
 read_cell_library, read_liberty, read_lef : the file readers.
 copy_macros : footprints under other names.
 write_timing_liberty : a library, also one between two supplies, for another timing tool.
+CellCopy : a cell in such a file whose arcs differ from those of its library.
 parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressions.
 """
 
@@ -38,10 +39,11 @@ from voltile.pdk.technology import (
     find_pdk,
     read_technology,
 )
-from voltile.pdk.timing_liberty import write_timing_liberty
+from voltile.pdk.timing_liberty import CellCopy, write_timing_liberty
 
 __all__ = [
     "ArcType",
+    "CellCopy",
     "CellLibrary",
     "Direction",
     "Expression",

@@ -2,9 +2,13 @@
 
 Any `CellLibrary` will do, also one between two characterised supplies. Energy, leakage and hold
 checks are left out. Numbers have nine significant digits.
+
+Cells can come again with other delays. An arc that takes both edges of its input to an edge of its
+output (`non_unate`) is then written as two, since each may be slower by a factor of its own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +35,8 @@ _CHECKS = (
     ArcType.SETUP_RISING, ArcType.SETUP_FALLING, ArcType.RECOVERY_RISING, ArcType.RECOVERY_FALLING,
 )  # fmt: skip
 _DELAYS = (ArcType.COMBINATIONAL, ArcType.RISING_EDGE, ArcType.FALLING_EDGE)
+# Delay of an arc whose output does not switch [s]; its slew stays.
+_NEVER = 1.0
 # Tables bring axes of their own; templates say which variable is which. A wire that hands on the
 # slew that it gets is a table, too: the slew at its end is the slew at its start.
 _HEADER = """/* {comment} */
@@ -70,7 +76,32 @@ library ("{name}") {{
 """
 
 
-def write_timing_liberty(library: CellLibrary, path: Path, name: str, suffix: str = "") -> None:
+@dataclass(frozen=True)
+class CellCopy:
+    """A cell of a library whose arcs differ.
+
+    Attributes
+    ----------
+    cell : int
+        In the library.
+    suffix : str
+        Added to the name of the cell, after that of the library.
+    delay : mapping of (arc, input edge, output edge) to (float, float)
+        Factors on delay and output slew; infinite: the output does not switch. Edges: 0 rise, 1
+        fall.
+    check : mapping of (arc, edge of the data) to float
+        What is added to a constraint [s].
+    """
+
+    cell: int
+    suffix: str = ""
+    delay: Mapping[tuple[int, int, int], tuple[float, float]] = field(default_factory=dict)
+    check: Mapping[tuple[int, int], float] = field(default_factory=dict)
+
+
+def write_timing_liberty(
+    library: CellLibrary, path: Path, name: str, suffix: str = "", copies: Sequence[CellCopy] = ()
+) -> None:
     """Write a library as a Liberty file.
 
     Parameters
@@ -80,6 +111,8 @@ def write_timing_liberty(library: CellLibrary, path: Path, name: str, suffix: st
     suffix : str
         Added to every cell name: a tool that knows no supply per instance tells the copies of a
         cell at several supplies apart by it.
+    copies : sequence of CellCopy
+        Further cells, after those of the library.
     """
     arcs = np.split(
         np.arange(len(library.arc_cell)),
@@ -87,8 +120,8 @@ def write_timing_liberty(library: CellLibrary, path: Path, name: str, suffix: st
     )
     lines = [
         line
-        for cell, own in enumerate(arcs)
-        for line in _cell(library, cell, own.tolist(), library.cell_name[cell] + suffix)
+        for copy in (*map(CellCopy, range(len(arcs))), *copies)
+        for line in _cell(library, copy, arcs[copy.cell].tolist(), suffix + copy.suffix)
     ]
     comment = f"{library.name} at {library.vdd:.3f} V, setup timing only; licensed as its source"
     thresholds = (f"  {key} : {value:g};" for key, value in sorted(library.thresholds.items()))
@@ -100,8 +133,9 @@ def write_timing_liberty(library: CellLibrary, path: Path, name: str, suffix: st
         temporary.write_text(header + "\n".join(lines) + "\n}\n")
 
 
-def _cell(library: CellLibrary, cell: int, arcs: Iterable[int], name: str) -> Iterator[str]:
-    yield f'  cell ("{name}") {{'
+def _cell(library: CellLibrary, copy: CellCopy, arcs: Iterable[int], suffix: str) -> Iterator[str]:
+    cell = copy.cell
+    yield f'  cell ("{library.cell_name[cell]}{suffix}") {{'
     yield f"    area : {library.cell_area[cell] * 1e12:.9g};"
     state = library.sequential.get(cell)
     if state is not None:
@@ -113,7 +147,8 @@ def _cell(library: CellLibrary, cell: int, arcs: Iterable[int], name: str) -> It
         yield f'    pin ("{library.pin_name[pin]}") {{'
         yield from _pin(library, pin, state)
         for arc in into.get(pin, ()):
-            yield from _arc(library, arc)
+            for sense in _senses(library, arc, copy):
+                yield from _arc(library, arc, sense, copy)
         yield "    }"
     yield "  }"
 
@@ -155,39 +190,59 @@ def _pin(library: CellLibrary, pin: int, state: Sequential | None) -> Iterator[s
             yield f"      clock_gate_{roles[name]}_pin : true;"
 
 
-def _arc(library: CellLibrary, arc: int) -> Iterator[str]:
+def _senses(library: CellLibrary, arc: int, copy: CellCopy) -> tuple[Sense, ...]:
+    sense = Sense(int(library.arc_sense[arc]))
+    split = sense == Sense.NON_UNATE and any(key[0] == arc for key in copy.delay)
+    return (Sense.POSITIVE, Sense.NEGATIVE) if split else (sense,)
+
+
+def _arc(library: CellLibrary, arc: int, sense: Sense, copy: CellCopy) -> Iterator[str]:
     kind = ArcType(int(library.arc_type[arc]))
     if kind in _DELAYS:
-        template, second = "delay", _LOAD
-        names = (("cell_rise", "rise_transition"), ("cell_fall", "fall_transition"))
+        template = "delay"
     elif kind in _CHECKS:
-        template, second = "check", _TIME
-        names = (("rise_constraint", ""), ("fall_constraint", ""))
+        template = "check"
     else:
         return
     yield "      timing () {"
     yield f'        related_pin : "{library.pin_name[int(library.arc_from[arc])]}";'
     yield f"        timing_type : {kind.name.lower()};"
     if kind == ArcType.COMBINATIONAL:
-        yield f"        timing_sense : {_SENSES[Sense(int(library.arc_sense[arc]))]};"
+        yield f"        timing_sense : {_SENSES[sense]};"
     if library.arc_when[arc]:
         yield f'        when : "{library.arc_when[arc]}";'
-    for tables, row in zip(library.arc_table[arc].tolist(), names, strict=True):
-        for table, name in zip(tables, row, strict=True):
-            if table >= 0:
-                yield f'        {name} ("{template}") {{'
-                yield from _table(library, table, second)
-                yield "        }"
+    for edge, (tables, name) in enumerate(
+        zip(library.arc_table[arc].tolist(), ("rise", "fall"), strict=True)
+    ):
+        if template == "check":
+            added = copy.check.get((arc, edge), 0.0)
+            yield from _table(library, tables[0], f"{name}_constraint", template, 1.0, added)
+        else:
+            key = (arc, edge ^ (sense == Sense.NEGATIVE), edge)
+            delay, slew = copy.delay.get(key, (1.0, 1.0))
+            never = _NEVER if delay == np.inf else 0.0
+            delay, slew = (0.0, 1.0) if never else (delay, slew)
+            yield from _table(library, tables[0], f"cell_{name}", template, delay, never)
+            yield from _table(library, tables[1], f"{name}_transition", template, slew)
     yield "      }"
 
 
-def _table(library: CellLibrary, table: int, second: float) -> Iterator[str]:
+def _table(
+    library: CellLibrary, table: int, name: str, template: str, factor: float, added: float = 0.0
+) -> Iterator[str]:
+    """A table of times, with those multiplied by a factor and something added [s]."""
+    if table < 0:
+        return
     tables = library.tables
     rows, columns = tables.size[table].tolist()
+    second = _LOAD if template == "delay" else _TIME
+    times = (factor * tables.values[table, :rows, :columns] + added) / _TIME
+    values = ", ".join(f'"{_numbers(row)}"' for row in times)
+    yield f'        {name} ("{template}") {{'
     yield f'          index_1 ("{_numbers(tables.slew_axis[table, :rows] / _TIME)}");'
     yield f'          index_2 ("{_numbers(tables.load_axis[table, :columns] / second)}");'
-    values = [f'"{_numbers(row / _TIME)}"' for row in tables.values[table, :rows, :columns]]
-    yield f"          values ({', '.join(values)});"
+    yield f"          values ({values});"
+    yield "        }"
 
 
 def _numbers(values: NDArray[np.float64]) -> str:
