@@ -1,4 +1,4 @@
-"""Vdd-MUX cells: two p-type headers that tie a tile's rail to VddL or VddH, as LEF and Verilog.
+"""Vdd-MUX cells: two p-type headers that tie a tile's rail to VddL or VddH, for other tools.
 
 A Vdd-MUX is one row high and holds two headers of equally many fingers, side by side on the p side
 of the row (dissertation 4.1.2, Fig. 4.4). Every tile has one Vdd-MUX with the flip-flop of the scan
@@ -27,6 +27,26 @@ _MODEL = """module {name} (inout VDDT, inout VDDL, inout VDDH, inout VSS, inout 
   tranif0 (VDDT, VDDH, SELB);
 endmodule
 """
+_LIBERTY = """/* Vdd-MUX: areas and pins, no timing; supplies are pins like others. */
+library ("vdd_mux") {{
+  delay_model : table_lookup;
+  time_unit : "1ns";
+  voltage_unit : "1V";
+  current_unit : "1uA";
+  pulling_resistance_unit : "1kohm";
+  leakage_power_unit : "1nW";
+  capacitive_load_unit (1, pf);
+{thresholds}{cells}}}
+"""
+_LIBERTY_CELL = """  cell ("{name}") {{
+    area : {area:.9g};
+    dont_touch : true;
+    dont_use : true;
+{pins}  }}
+"""
+# Without them OpenSTA reads no library, though there are no tables that they would be of.
+_THRESHOLDS = {"input_threshold_pct": 50, "output_threshold_pct": 50,
+               "slew_lower_threshold_pct": 20, "slew_upper_threshold_pct": 80}  # fmt: skip
 _SELECT = """  reg select;
   always @(posedge CK) select <= SI;
   assign SO = select;
@@ -56,6 +76,13 @@ class MuxVariant(NamedTuple):
     def name(self) -> str:
         """Name of the cell."""
         return f"vdd_mux{'_ff' if self.has_flop else ''}_x{self.fingers}"
+
+    @property
+    def signals(self) -> dict[str, str]:
+        """Direction of every pin that is none of its supplies."""
+        if not self.has_flop:
+            return {"SEL": "INPUT", "SELB": "INPUT"}
+        return {"SEL": "OUTPUT", "SELB": "OUTPUT", "SI": "INPUT", "CK": "INPUT", "SO": "OUTPUT"}
 
 
 VARIANTS = tuple(MuxVariant(fingers, flop) for flop in (False, True) for fingers in FINGERS)
@@ -94,14 +121,28 @@ class MuxCells:
             Footprint(
                 variant.name,
                 self.sites(variant) * self.site.width,
-                {"SEL": "OUTPUT", "SELB": "OUTPUT", "SI": "INPUT", "CK": "INPUT", "SO": "OUTPUT"}
-                if variant.has_flop
-                else {"SEL": "INPUT", "SELB": "INPUT"},
+                variant.signals,
                 _STRAPS,
             )
             for variant in VARIANTS
         ]
         return lef_text(self.site, footprints, "VDDT", "VSS", self.layer)
+
+    def liberty(self) -> str:
+        """Return areas and pins of all variants as Liberty, for tools that ask for one."""
+        row = self.site.width * self.site.height * 1e12
+        cells = []
+        for variant in VARIANTS:
+            pins = dict.fromkeys(("VDDT", *SUPPLIES), "INOUT") | variant.signals
+            lines = (f'    pin ("{pin}") {{ direction : {pins[pin].lower()}; }}\n' for pin in pins)
+            cells.append(_LIBERTY_CELL.format(
+                name=variant.name, area=self.sites(variant) * row, pins="".join(lines)
+            ))  # fmt: skip
+        thresholds = (
+            f"  {name}_{edge} : {value};\n"
+            for name, value in _THRESHOLDS.items() for edge in ("rise", "fall")
+        )  # fmt: skip
+        return _LIBERTY.format(thresholds="".join(thresholds), cells="".join(cells))
 
 
 def mux_models() -> str:

@@ -22,7 +22,7 @@ from voltile.floorplan.mux_cells import (
 )
 from voltile.floorplan.mux_netlist import name_muxes, write_mux_verilog
 from voltile.floorplan.vdd_mux import place_muxes, place_with_muxes, size_headers
-from voltile.pdk import Lef, read_lef
+from voltile.pdk import Direction, Lef, read_cell_library, read_lef
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,21 @@ def test_lef_is_read_back(cells, mux_technology, tmp_path):
         pins = {"VDDT", *SUPPLIES, "SEL", "SELB"} | ({"SI", "SO", "CK"} & set(macro.pin_offset))
         assert set(macro.pin_offset) == pins
         assert ("SI" in pins) == variant.has_flop
+
+
+def test_liberty_has_the_pins_of_the_lef(cells, tmp_path):
+    (tmp_path / "mux.lef").write_text(cells.lef())
+    (tmp_path / "mux.lib").write_text(cells.liberty())
+    macros = read_lef([tmp_path / "mux.lef"]).macros
+    library = read_cell_library(tmp_path / "mux.lib")
+    assert library.cell_name == tuple(macros)
+    for cell, (name, macro) in enumerate(macros.items()):
+        pins = {library.pin_name[pin]: library.pin_direction[pin] for pin in library.pins_of(cell)}
+        assert set(pins) == set(macro.pin_offset)
+        assert all((pins[pin] == Direction.INOUT) == (pin in macro.supplies) for pin in pins)
+        inputs = {"SI", "CK"} if "_ff_" in name else {"SEL", "SELB"}
+        assert {pin for pin in pins if pins[pin] == Direction.INPUT} == inputs
+        assert library.cell_area[cell] == pytest.approx(macro.width * macro.height)
 
 
 def test_lef_is_read_by_klayout(cells, tmp_path):
