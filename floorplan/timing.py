@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import NetlistError
-from voltile.floorplan.low_drivers import low_drivers
+from voltile.floorplan.low_drivers import LowDrivers, low_drivers
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.floorplan.timing_graph import TimingGraph
 from voltile.pdk import CellLibrary, MixedSupply, Tables
@@ -218,6 +218,11 @@ class Timer:
         ports = dict(zip(netlist.port_name, netlist.port_net, strict=True))
         for port, load in graph.constraints.load.items():
             self._output_load[ports[port]] += load
+
+    @property
+    def low_drivers(self) -> LowDrivers:
+        """What drivers at the lower of its supplies do."""
+        return self._low
 
     def loads(self, library: Ints, wires: Wires) -> tuple[Floats, Floats]:
         """Load of the driver and Elmore delay of the wire at each node, shape (nodes,)."""

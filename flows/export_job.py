@@ -5,19 +5,35 @@ from pathlib import Path
 
 import numpy as np
 
-from voltile.core import VoltileError
+from voltile.core import PlacementInfeasible, TechnologyError, VoltileError
+from voltile.floorplan import PowerGrid, make_power_grid
 from voltile.floorplan.exports import OperatingPoints, write_exports
+from voltile.flows.layouts import Layout, currents
 from voltile.flows.run_job import RunResult, read_run
+from voltile.pdk import LibrarySet
 
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What was exported: the mesh, the point of its plan, and the worst slack there [s]."""
+    """What was exported.
+
+    Attributes
+    ----------
+    n : int
+        Of the n x n mesh.
+    points, at : OperatingPoints, int
+        Its plan, and the point of it that constraints and libraries are of.
+    slack : float
+        Worst slack there [s].
+    notes : tuple of str
+        What the exports lack, a sentence each.
+    """
 
     n: int
     points: OperatingPoints
     at: int
     slack: float
+    notes: tuple[str, ...]
 
 
 def export_run(
@@ -43,10 +59,30 @@ def export_run(
     n = _chosen_mesh(result, n)
     points = operating_points(result, n, _chosen_count(result, dvdd))
     at = _chosen_point(points, frequency)
-    slack = write_exports(
-        result.graph, result.placements[n], result.technology, points, at, out
-    )  # fmt: skip
-    return ExportSummary(n, points, at, slack)
+    technology, layout = result.technology, result.layouts[n]
+    biases = technology.biases[:1] if result.bias == "none" else technology.biases
+    vdds = (float(points.vdd_low[at]), float(points.vdd_high[at]))
+    mesh = layout.tile_timer(LibrarySet.of(technology, vdds, biases), result.bias)
+    notes = list(technology.lacks)
+    if len(technology.biases) > 1 and not layout.bias_of(result.bias).any():
+        notes.append("no cell has a longer gate: the run assigned no poly-bias")
+    grid = None
+    if layout.muxes is not None:
+        try:
+            grid = _power_grid(result, layout, points)
+        except (PlacementInfeasible, TechnologyError) as error:
+            notes.append(f"the layout has no power grid: {error}")
+    slack = write_exports(mesh, technology, points, at, out, layout.muxes, grid)
+    return ExportSummary(n, points, at, slack, tuple(notes))
+
+
+def _power_grid(result: RunResult, layout: Layout, points: OperatingPoints) -> PowerGrid:
+    """The power grid that serves all points of the plan: cells draw most at the highest pair."""
+    low, high = float(points.vdd_low.max()), float(points.vdd_high.max())
+    drawn = currents(result.layouts[1], result.activity, [(low, high)])
+    tile, grid = layout.placement.tile, layout.placement.grid
+    at_low, at_high = (drawn[vdd].peak(tile, grid.tiles) for vdd in (low, high))
+    return make_power_grid(grid, result.technology, at_low, at_high, low, high)
 
 
 def operating_points(result: RunResult, n: int, count: int) -> OperatingPoints:

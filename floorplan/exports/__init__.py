@@ -6,11 +6,14 @@ write_exports : everything into a folder.
 write_def, write_upf, write_sdc, write_spef : one format each.
 write_opensta_script, write_openroad_script : Tcl that reads the set.
 OperatingPoints : supplies of the tiles over frequency.
-FixedCells, SupplyShapes : what stands on a layout beside the netlist's cells.
+SupplyNetwork : Vdd-MUX, their names, and the power grid.
+CellVersions, cell_versions : library cells by supply, bias and low inputs, and their names.
 with_plain_names, explicit_constraints : what all writers expect of a design.
 """
 
-from voltile.floorplan.exports.def_writer import FixedCells, SupplyShapes, write_def
+from voltile.floorplan.exports.cell_versions import CellVersions, cell_versions
+from voltile.floorplan.exports.def_supplies import SupplyNetwork
+from voltile.floorplan.exports.def_writer import write_def
 from voltile.floorplan.exports.export_set import write_exports
 from voltile.floorplan.exports.names import with_plain_names
 from voltile.floorplan.exports.operating_points import OperatingPoints
@@ -20,9 +23,10 @@ from voltile.floorplan.exports.tcl_writer import write_openroad_script, write_op
 from voltile.floorplan.exports.upf_writer import write_upf
 
 __all__ = [
-    "FixedCells",
+    "CellVersions",
     "OperatingPoints",
-    "SupplyShapes",
+    "SupplyNetwork",
+    "cell_versions",
     "explicit_constraints",
     "with_plain_names",
     "write_def",

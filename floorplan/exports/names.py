@@ -29,21 +29,23 @@ def with_plain_names(graph: TimingGraph) -> TimingGraph:
     netlist, taken = graph.netlist, set[str]()
     words = [split_bit(name) for name in netlist.port_name]
     distinct = tuple(dict.fromkeys(word for word, _ in words))
-    plain = dict(zip(distinct, _plain(distinct, taken), strict=True))
+    plain = dict(zip(distinct, plain_names(distinct, taken), strict=True))
     ports = [f"{plain[word]}[{bit}]" if bit >= 0 else plain[word] for word, bit in words]
-    cells, nets = _plain(netlist.cell_name, taken), _plain(netlist.net_name, taken)
+    cells = plain_names(netlist.cell_name, taken)
+    nets = plain_names(netlist.net_name, taken)
     for port in reversed(np.argsort(~netlist.port_is_input, kind="stable").tolist()):
         nets[int(netlist.port_net[port])] = ports[port]
     renamed = replace(
-        netlist, name=_plain([netlist.name], set())[0], cell_name=tuple(cells),
+        netlist, name=plain_names([netlist.name])[0], cell_name=tuple(cells),
         net_name=tuple(nets), port_name=tuple(ports),
     )  # fmt: skip
     constraints = _rename(graph.constraints, dict(zip(netlist.port_name, ports, strict=True)))
     return replace(graph, netlist=renamed, constraints=constraints)
 
 
-def _plain(names: Iterable[str], taken: set[str]) -> list[str]:
-    """Plain forms of names; all that are given join those taken."""
+def plain_names(names: Iterable[str], taken: set[str] | None = None) -> list[str]:
+    """Return plain forms of names, all different, and none of those taken, which they join."""
+    taken = set() if taken is None else taken
     result = []
     for name in names:
         stem = _BETWEEN.sub("_", _ENDS.sub("", name))

@@ -1,6 +1,10 @@
-"""Writes timing constraints as SDC, in ns and pF."""
+"""Writes timing constraints as SDC, in ns and pF.
 
-from collections.abc import Iterable, Iterator, Mapping
+What headers drop of a supply makes the cells of their tile slower. That is a derate of cell delays,
+one factor for all cells of a tile; checks and wires have none.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,10 +42,23 @@ def _names(names: Iterable[str], kept: NDArray[np.bool_]) -> tuple[str, ...]:
     return tuple(name for name, keep in zip(names, kept.tolist(), strict=True) if keep)
 
 
-def write_sdc(constraints: Constraints, path: Path) -> None:
-    """Write constraints as `explicit_constraints` gives them."""
+def write_sdc(
+    constraints: Constraints, path: Path, derates: Iterable[tuple[float, Sequence[str]]] = ()
+) -> None:
+    """Write constraints as `explicit_constraints` gives them.
+
+    Parameters
+    ----------
+    derates : iterable of (float, sequence of str)
+        Factor on the delays of cells, and their instances.
+    """
+    lines = list(_lines(constraints))
+    for factor, cells in derates:
+        if factor != 1 and cells:
+            listed = f"[get_cells {{{' '.join(cells)}}}]"
+            lines.append(f"set_timing_derate -late -cell_delay {factor:.12g} {listed}")
     with write_atomically(path) as temporary:
-        temporary.write_text("\n".join(_lines(constraints)) + "\n")
+        temporary.write_text("\n".join(lines) + "\n")
 
 
 def _lines(constraints: Constraints) -> Iterator[str]:

@@ -1,23 +1,38 @@
 """Writes the supplies of a mesh as UPF (IEEE 1801-2013).
 
 Every tile is a power domain of its own cells, behind one power switch with two inputs, VDDH and
-VDDL: the Vdd-MUX (dissertation Fig. 4.4). Every operating point is a row of the power state table.
-Domains hold leaf cells, since the cut into tiles does not follow the hierarchy; and no level is
-shifted between them.
+VDDL: the Vdd-MUX (dissertation Fig. 4.4). Where the netlist has them, switches name their instances
+and selects, and supplies are called as the ports and nets of the netlist. Every operating point is
+a row of the power state table. Domains hold leaf cells, since the cut into tiles does not follow
+the hierarchy; and no level is shifted between them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from voltile.core import write_atomically
+from voltile.floorplan.exports.def_supplies import SupplyNetwork
 from voltile.floorplan.exports.listings import tile_members
 from voltile.floorplan.exports.operating_points import OperatingPoints
+from voltile.floorplan.mux_cells import SUPPLIES
 from voltile.floorplan.netlist import Netlist
 from voltile.floorplan.placement import Placement
 
-_SUPPLIES = ("VDDH", "VDDL", "VSS")
+# Without a power grid, those that domains and switches need.
+_FEWEST = ("VDDL", "VDDH", "VSS")
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Names of supplies: by what they are, and of each tile its rail, select and Vdd-MUX."""
+
+    supplies: dict[str, str]
+    rail: tuple[str, ...]
+    select: tuple[str, ...]
+    instances: tuple[tuple[str, ...], ...]
 
 
 def write_upf(
@@ -25,72 +40,92 @@ def write_upf(
     placement: Placement,
     points: OperatingPoints,
     path: Path,
-    select_net: Sequence[str] | None = None,
+    supply: SupplyNetwork | None = None,
 ) -> None:
     """Write one power domain, switch and state per tile; names must be plain.
 
     Parameters
     ----------
-    select_net : sequence of str, optional
-        For each tile the net that is high when the tile is to run at VddH. Where the netlist has
-        none, UPF ports stand for them.
+    supply : SupplyNetwork, optional
+        By default the netlist has no Vdd-MUX; UPF ports stand for their selects.
     """
-    tiles = placement.grid.tiles
-    nets = select_net or [f"tile_{tile}_high" for tile in range(tiles)]
-    members = tile_members(netlist, placement)
-    lines = ["upf_version 2.1", f"set_design_top {netlist.name}", *_supplies()]
-    for net in [] if select_net else nets:
-        lines.append(f"create_logic_port {net} -direction in")
-        lines.append(f"create_logic_net {net}")
-        lines.append(f"connect_logic_net {net} -ports {{{net}}}")
-    for tile, net in enumerate(nets):
-        lines += _tile(tile, members[tile], net)
-    lines += _states(points)
+    names = _names_of(supply) if supply else _made_up(placement.grid.tiles)
+    lines = ["upf_version 2.1", f"set_design_top {netlist.name}", *_supplies(names)]
+    if supply is None:
+        for net in names.select:
+            lines.append(f"create_logic_port {net} -direction in")
+            lines.append(f"create_logic_net {net}")
+            lines.append(f"connect_logic_net {net} -ports {{{net}}}")
+    for tile, cells in enumerate(tile_members(netlist, placement)):
+        lines += _tile(tile, cells, names)
+    lines += _states(points, names)
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n")
 
 
-def _supplies() -> Iterator[str]:
-    for net in _SUPPLIES:
+def _names_of(supply: SupplyNetwork) -> _Names:
+    names = supply.names
+    instances: list[list[str]] = [[] for _ in names.rail]
+    for tile, instance in zip(supply.muxes.tile.tolist(), names.instances, strict=True):
+        instances[tile].append(instance)
+    supplies = dict(zip(SUPPLIES, names.supplies, strict=True))
+    return _Names(supplies, names.rail, names.select, tuple(map(tuple, instances)))
+
+
+def _made_up(tiles: int) -> _Names:
+    rail, select = (
+        [form.format(at) for at in range(tiles)] for form in ("VDD_TILE_{}", "tile_{}_high")
+    )
+    return _Names({name: name for name in _FEWEST}, tuple(rail), tuple(select), ((),) * tiles)
+
+
+def _supplies(names: _Names) -> Iterator[str]:
+    for net in names.supplies.values():
         yield f"create_supply_port {net} -direction in"
         yield f"create_supply_net {net}"
         yield f"connect_supply_net {net} -ports {{{net}}}"
-    yield "create_supply_set SS_TOP -function {power VDDH} -function {ground VSS}"
+    yield f"create_supply_set SS_TOP {_functions(names, names.supplies['VDDH'])}"
     yield "create_power_domain PD_TOP -elements {.} -supply {primary SS_TOP}"
 
 
-def _tile(tile: int, cells: Iterable[str], select: str) -> Iterator[str]:
-    name = f"TILE_{tile}"
+def _functions(names: _Names, power: str) -> str:
+    return f"-function {{power {power}}} -function {{ground {names.supplies['VSS']}}}"
+
+
+def _tile(tile: int, cells: Iterable[str], names: _Names) -> Iterator[str]:
+    name, rail = f"TILE_{tile}", names.rail[tile]
+    high, low = names.supplies["VDDH"], names.supplies["VDDL"]
     yield ""
-    yield f"create_supply_net VDD_{name}"
-    yield f"create_supply_set SS_{name} -function {{power VDD_{name}}} -function {{ground VSS}}"
+    yield f"create_supply_net {rail}"
+    yield f"create_supply_set SS_{name} {_functions(names, rail)}"
     yield f"create_power_domain PD_{name} -supply {{primary SS_{name}}} -elements {{"
     yield from (f"  {cell}" for cell in cells)
     yield "}"
+    instances = names.instances[tile]
     yield (
-        f"create_power_switch SW_{name} -domain PD_{name} -output_supply_port {{out VDD_{name}}} "
-        f"-input_supply_port {{high VDDH}} -input_supply_port {{low VDDL}} "
-        f"-control_port {{select {select}}} -on_state {{at_high high {{select}}}} "
+        f"create_power_switch SW_{name} -domain PD_{name} -output_supply_port {{out {rail}}} "
+        f"-input_supply_port {{high {high}}} -input_supply_port {{low {low}}} "
+        f"-control_port {{select {names.select[tile]}}} -on_state {{at_high high {{select}}}} "
         f"-on_state {{at_low low {{!select}}}}"
+        + (f" -instances {{{' '.join(instances)}}}" if instances else "")
     )
     yield f"set_level_shifter LS_{name} -domain PD_{name} -applies_to both -no_shift"
 
 
-def _states(points: OperatingPoints) -> Iterator[str]:
-    tiles = range(points.tile_is_high.shape[1])
+def _states(points: OperatingPoints, names: _Names) -> Iterator[str]:
+    high, low, ground = (names.supplies[name] for name in ("VDDH", "VDDL", "VSS"))
     yield ""
-    for net, values in (("VDDH", points.vdd_high), ("VDDL", points.vdd_low)):
+    for net, values in ((high, points.vdd_high), (low, points.vdd_low)):
         yield f"add_port_state {net} {_port_states(values)}"
-    yield "add_port_state VSS -state {ground 0.0}"
+    yield f"add_port_state {ground} -state {{ground 0.0}}"
     tile_vdd = np.where(points.tile_is_high, points.vdd_high[:, None], points.vdd_low[:, None])
-    for tile in tiles:
+    for tile in range(len(names.rail)):
         yield f"add_port_state SW_TILE_{tile}/out {_port_states(tile_vdd[:, tile])}"
-    nets = [*_SUPPLIES, *(f"VDD_TILE_{tile}" for tile in tiles)]
-    yield f"create_pst FINE_VH -supplies {{{' '.join(nets)}}}"
-    for frequency, high, low, vdds in zip(
+    yield f"create_pst FINE_VH -supplies {{{' '.join((high, low, ground, *names.rail))}}}"
+    for frequency, above, below, vdds in zip(
         points.frequency, points.vdd_high, points.vdd_low, tile_vdd, strict=True
     ):
-        states = [_state(high), _state(low), "ground", *map(_state, vdds)]
+        states = [_state(above), _state(below), "ground", *map(_state, vdds)]
         yield f"add_pst_state f_{frequency:.0f}Hz -pst FINE_VH -state {{{' '.join(states)}}}"
 
 

@@ -5,11 +5,11 @@ import pytest
 kdb = pytest.importorskip("klayout.db")
 
 
-def read_def(path, technology):
-    """The layout of a DEF file."""
+def read_def(path, technology, own_lef=()):
+    """The layout of a DEF file, with LEF files beside those of the technology."""
     options = kdb.LoadLayoutOptions()
     reader = options.lefdef_config
-    reader.lef_files = [str(item) for item in technology.lef_files]
+    reader.lef_files = [str(item) for item in (*technology.lef_files, *own_lef)]
     reader.read_lef_with_def = False
     reader.instance_property_name = "instance"
     reader.pin_property_name = "pin"

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from def_reader import check_instances, check_pins, check_tiles, outline, read_def, shapes_of
+from def_reader import check_instances, check_pins, check_tiles, read_def
 from placed_designs import cell_sites, random_placement
 from toy_netlists import random_netlist
 
 from voltile.core import TechnologyError
 from voltile.floorplan import Constraints, build_timing_graph
-from voltile.floorplan.exports import FixedCells, SupplyShapes, with_plain_names, write_def
+from voltile.floorplan.exports import with_plain_names, write_def
 from voltile.floorplan.netlist import OPEN
 from voltile.pdk import Lef
 
@@ -97,41 +97,6 @@ def test_nets_join_what_the_netlist_joins(design, layout, tmp_path):
             ]
     assert found == expected
     assert int(nets.group(1)) == len(set(expected.values()))
-
-
-def test_fixed_cells_and_the_power_grid(design, toy_technology, tmp_path):
-    graph, placement = design
-    grid = placement.grid
-    # Beyond the last cell of a row, as if a column had been kept free.
-    site = np.array([grid.core_sites, grid.core_sites])
-    fixed = FixedCells(("mux_0", "mux_1"), ("toy_inv_4", "toy_buf_1"), site, np.array([0, 1]))
-    box = np.array(
-        [[1e-6, -2e-6, 0.5e-6, 20e-6], [3e-6, -2e-6, 0.5e-6, 20e-6], [-3e-6, 4e-6, 9e-6, 1e-6]]
-    )
-    shapes = SupplyShapes(("VDDH", "VSS", "VDDH"), ("met1", "met1", "met1"), box)
-    write_def(graph, placement, toy_technology, tmp_path / "toy.def", fixed, shapes)
-    layout = read_def(tmp_path / "toy.def", toy_technology)
-    top = layout.top_cell()
-    instances = {item.property("instance"): item for item in top.each_inst()}
-    assert len(instances) == graph.netlist.cells + 2
-    for number in (0, 1):
-        at = outline(toy_technology, instances[f"mux_{number}"])
-        assert at.left == round(grid.core_sites * grid.site_width * 1e9)
-        assert at.bottom == round(number * grid.site_height * 1e9)
-    wires = [
-        shape
-        for shape in shapes_of(layout, "met1", top)
-        if shape.property("net") in ("VDDH", "VSS")
-    ]
-    found = sorted((shape.property("net"), shape.bbox().to_s()) for shape in wires)
-    assert found == sorted([
-        ("VDDH", "(1000,-2000;1500,18000)"), ("VSS", "(3000,-2000;3500,18000)"),
-        ("VDDH", "(-3000,4000;6000,5000)"),
-    ])  # fmt: skip
-    die = shapes_of(layout, "OUTLINE", top)[0].bbox()
-    assert (die.left, die.bottom) == (-3000, -2000)
-    text = (tmp_path / "toy.def").read_text()
-    assert text.count("+ USE POWER") == 2 and text.count("+ USE GROUND") == 2
 
 
 def test_write_def_rejects_what_def_cannot_say(design, toy_technology, tmp_path):

@@ -30,7 +30,7 @@ SYNTAX = {
     "create_power_switch": (
         1, {"-output_supply_port": (2, False), "-input_supply_port": (2, True),
             "-control_port": (2, True), "-on_state": (3, True), "-off_state": (2, True),
-            "-domain": (1, False)}),
+            "-domain": (1, False), "-instances": (0, False)}),
     "set_level_shifter": (
         1, {"-domain": (1, False), "-applies_to": (1, False), "-no_shift": None,
             "-location": (1, False)}),
@@ -178,16 +178,6 @@ def test_power_state_table_is_the_plan(design, upf):
         assert (volts["VDDH"], volts["VDDL"], volts["VSS"]) == pytest.approx((high, low, 0.0))
         for tile in range(tiles):
             assert volts[f"VDD_TILE_{tile}"] == pytest.approx(high if is_high[tile] else low)
-
-
-def test_selects_of_the_netlist_take_the_place_of_ports(design, tmp_path):
-    netlist, placement, points = design
-    selects = [f"select_{tile}" for tile in range(placement.grid.tiles)]
-    write_upf(netlist, placement, points, tmp_path / "toy.upf", selects)
-    reader = Reader().read(tmp_path / "toy.upf")
-    assert reader.faults == [] and not reader.of("create_logic_port")
-    switches = reader.of("create_power_switch").values()
-    assert [item["-control_port"][0][1] for item in switches] == selects
 
 
 def test_the_reader_of_these_tests_sees_faults(tmp_path):
