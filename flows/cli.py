@@ -287,8 +287,9 @@ def export_command(
     """Write a placed design and its plan for other tools: DEF, UPF, SDC, SPEF, Verilog, Tcl.
 
     Reads what a finished run keeps and makes nothing anew. The UPF has every operating point of the
-    plan; SDC, libraries and opensta.tcl are of one. Run `sta -exit opensta.tcl` or
-    `openroad openroad.tcl` in the folder.
+    plan; SDC, libraries and opensta.tcl are of one, with the poly-bias of the run, the drop of the
+    headers, and drivers at VddL. Run `sta -exit opensta.tcl` or `openroad openroad.tcl` in the
+    folder.
 
     Examples:
 
@@ -308,9 +309,11 @@ def export_command(
         f"{points.vdd_high[at]:.3f} V, {points.tile_is_high.shape[1] - high} at "
         f"{points.vdd_low[at]:.3f} V; worst slack {summary.slack * 1e12:.1f} ps"
     )
+    for note in summary.notes:
+        typer.echo(f"note: {note}")
     typer.echo(
-        f"exports: {folder} (its .lib files hold tables of the technology, under its licence; all "
-        f"else of the technology is named by its path)"
+        f"exports: {folder} (what its .lib and .lef files hold of the technology is under its "
+        f"licence; all else of the technology is named by its path)"
     )
 
 

@@ -2,13 +2,18 @@
 
 import csv
 import json
+import re
 import shutil
 import sys
 
+import numpy as np
 import pytest
 from toy_technology import write_toy_technology
 
+from voltile.core import PlacementInfeasible, run_program
 from voltile.flows.cli import main
+from voltile.flows.export_job import export_run
+from voltile.flows.run_job import read_run
 
 DESIGN = """
 module counter(input clk, input rst_n, input en, input [7:0] step, output reg [7:0] count);
@@ -80,6 +85,9 @@ def test_export_writes_the_set_and_makes_nothing_anew(voltile, folder):
     high = sum(vdd == 1.0 for vdd in supplies.values())
     line = f"2 x 2 tiles at {frequency / 1e6:.2f} MHz: {high} at 1.000 V, {4 - high} at 0.800 V; "
     assert out.startswith(line) and "exports: done/export" in out
+    # What the technology lacks, the exports lack.
+    notes = re.findall(r"^note: technology toy has (one gate|no mixed|no headers)", out, re.M)
+    assert notes == ["one gate", "no mixed", "no headers"]
 
 
 def test_plan_of_the_state_table_is_that_of_the_run(voltile, folder):
@@ -155,3 +163,52 @@ def test_export_rejects_a_run_of_a_source_that_has_changed(voltile, folder):
     finally:
         (folder / "counter.v").write_text(DESIGN)
     assert not (folder / "changed").exists()
+
+
+@pytest.fixture(scope="module")
+def complete(folder):
+    """A run on the embedded technology, with tiles that are large enough for power stripes."""
+    run = ("run", "counter.v", "--tiles", 2, "--points", 3, "--intervals", 2, "--workers", 1,
+           "--utilisation", 0.12, "--out", "complete")  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["voltile", *map(str, run)])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 0
+    return folder / "complete"
+
+
+@pytest.mark.usefixtures("opensta")
+@pytest.mark.parametrize("at", range(3))
+def test_run_with_vdd_mux_and_poly_bias_is_timed_alike_by_opensta(
+    complete, at, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(complete.parent)
+    result = read_run(complete)
+    summary = export_run(complete, tmp_path, None, None, float(np.sort(result.frequency)[at]))
+    assert summary.slack >= 0 and summary.notes == ()
+    log = run_program(["sta", "-no_splash", "-exit", "opensta.tcl"], tmp_path / "sta.log", tmp_path)
+    assert "Warning" not in log and "Error" not in log
+    theirs = float(re.search(r"^worst slack (\S+)$", log, re.MULTILINE).group(1)) * 1e-9
+    assert theirs == pytest.approx(summary.slack, abs=1e-14)
+    # The frequency holds with what the run counts, and the netlist has its longer gates.
+    layout = result.layouts[2]
+    text = (tmp_path / "counter.v").read_text()
+    assert text.count("__pb") == np.count_nonzero(layout.bias["interface"].bias) > 0
+    assert text.count("vdd_mux_") > 2 * layout.placement.grid.tile_rows
+    assert "SHAPE STRIPE" in (tmp_path / "counter.def").read_text()
+
+
+def test_tiles_too_small_for_power_stripes_have_none(complete, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PlacementInfeasible("2 x 2 tiles cannot hold their power stripes", 2)
+
+    monkeypatch.chdir(complete.parent)
+    monkeypatch.setattr("voltile.flows.export_job.make_power_grid", refuse)
+    summary = export_run(complete, tmp_path, None, None, None)
+    assert summary.notes == (
+        "the layout has no power grid: 2 x 2 tiles cannot hold their power stripes",
+    )
+    text = (tmp_path / "counter.def").read_text()
+    assert "STRIPE" not in text and "( * VDDL )" in text and "+ FIXED" in text
