@@ -45,6 +45,12 @@ from voltile.flows.outputs import OUTPUTS
 from voltile.flows.run_config import RunConfig, read_config
 from voltile.flows.stages import KeptStages, Stages, stage_key
 from voltile.flows.stimuli import dot_product_stimulus
+from voltile.flows.tile_power import (
+    TilePower,
+    measure_tiles,
+    tiles_from_arrays,
+    tiles_to_arrays,
+)
 from voltile.hdl import Grid, to_rtlil
 from voltile.pdk import LibrarySet, Technology, read_technology
 from voltile.power import (
@@ -81,6 +87,7 @@ Intervals = dict[tuple[int, int, int, str], IntervalResult]
 
 # N of the meshes that are compared where none are asked for.
 _USUAL_TILES = (3, 5, 7)
+_BIASES = {"none": "no poly-bias", "interface": "poly-bias", "all": "poly-bias on all cells"}
 # Largest step between the supplies at which ideal-DVFS is evaluated [V].
 _FINE_STEP = 0.02
 
@@ -96,8 +103,12 @@ class RunResult:
     period : float
         Clock period that synthesis aimed for [s].
     curves : tuple of OperatingCurve
+    fine_vh : mapping of (N, interval count) to OperatingCurve
+        Those of FINE-VH with the poly-bias that was asked for, of the least power found.
     tile_vdd : mapping of (N, interval count) to ndarray, shape (frequencies, tiles)
-        Supply of every tile [V] with the poly-bias that was asked for, of the least power found.
+        Supply of every tile [V] in those.
+    tile_power : mapping of (N, interval count) to TilePower
+        What the tiles take in those.
     modes : tuple of OperatingModes
         What every scheme can run at.
     """
@@ -110,7 +121,9 @@ class RunResult:
     layouts: dict[int, Layout]
     period: float
     curves: tuple[OperatingCurve, ...]
+    fine_vh: dict[tuple[int, int], OperatingCurve]
     tile_vdd: dict[tuple[int, int], Floats]
+    tile_power: dict[tuple[int, int], TilePower]
     modes: tuple[OperatingModes, ...]
     meter: StageMeter
     record: RunRecord = field(repr=False)
@@ -132,10 +145,26 @@ class RunResult:
 
     @property
     def shown_curves(self) -> list[OperatingCurve]:
-        """One curve of every scheme: FINE-VH as asked for, the others without poly-bias."""
-        kinds = (("none", ""), (self.bias, "search"))
+        """One curve of every scheme, FINE-VH as asked for; and ideal-DVFS with poly-bias."""
+        asked = (self.bias, "search")
         return [item for item in self.curves
-                if (item.bias, item.selection) == kinds[item.scheme == "fine-vh"]]  # fmt: skip
+                if item.scheme != "fine-vh" or (item.bias, item.selection) == asked]  # fmt: skip
+
+    def variant(self, curve: OperatingCurve) -> str:
+        """Return what tells a FINE-VH curve from the others of its mesh and interval width."""
+        chosen = "search" if curve.selection == "search" else "Algorithm 5"
+        if self.bias == "none":
+            return chosen
+        return f"{_BIASES[curve.bias]}, {chosen}"
+
+    @property
+    def telling_point(self) -> tuple[int, int, int]:
+        """N, interval count and number of the frequency that tell most.
+
+        The finest mesh and narrowest interval; about half of the area at each supply.
+        """
+        n, count = max(self.config.tiles), max(self.config.intervals)
+        return n, count, int(np.argmin(np.abs(self.fine_vh[n, count].area_at_low - 0.5)))
 
     @property
     def netlist(self) -> Netlist:
@@ -316,7 +345,17 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
                 lambda: _pack_intervals(_select(pool, config, layouts, activity, frequency)),
             )
         )
-    curves, tile_vdd = _curves(config, technology, points, intervals, frequency)
+        curves, fine, tile_vdd = _curves(config, technology, points, intervals, frequency)
+        levels = {count: _levels(technology, count) for count in config.intervals}
+        tile_power = tiles_from_arrays(
+            stages.run(
+                "tile-power",
+                stage_key(selection=key),
+                lambda: tiles_to_arrays(
+                    measure_tiles(pool, layouts, activity, levels, fine, tile_vdd)
+                ),
+            )
+        )
     rails = _rails(layouts, activity)
     modes = _modes(config, technology, points["none"], intervals, rails)
     record = RunRecord(
@@ -327,8 +366,8 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
         stages=stages.meter.costs,
     )
     return RunResult(
-        config, technology, graph, activity, frequency, layouts, period, curves, tile_vdd, modes,
-        stages.meter, record,
+        config, technology, graph, activity, frequency, layouts, period, curves, fine,
+        tile_vdd, tile_power, modes, stages.meter, record,
     )  # fmt: skip
 
 
@@ -470,10 +509,15 @@ def _curves(
     points: Mapping[str, SupplyPoints],
     intervals: Intervals,
     frequency: Floats,
-) -> tuple[tuple[OperatingCurve, ...], dict[tuple[int, int], Floats]]:
-    """All schemes over frequency, and the supply of every tile by (N, interval count)."""
+) -> tuple[
+    tuple[OperatingCurve, ...],
+    dict[tuple[int, int], OperatingCurve],
+    dict[tuple[int, int], Floats],
+]:
+    """All schemes; by (N, interval count) FINE-VH as asked for, and the supply of its tiles."""
     asked = _bias(config, technology)
     curves = [replace(ideal_dvfs(item, frequency), bias=name) for name, item in points.items()]
+    fine: dict[tuple[int, int], OperatingCurve] = {}
     tile_vdd: dict[tuple[int, int], Floats] = {}
     for count in config.intervals:
         levels = _levels(technology, count)
@@ -484,9 +528,9 @@ def _curves(
                 mine = [intervals[n, count, index, bias] for index in range(count)]
                 curves.append(fine_vh(n, mine, frequency, bias)[0])
                 if bias == asked:
-                    curve, tile_vdd[n, count] = fine_vh(n, mine, frequency, bias, search=True)
-                    curves.append(curve)
-    return tuple(curves), tile_vdd
+                    fine[n, count], tile_vdd[n, count] = fine_vh(n, mine, frequency, bias, True)
+                    curves.append(fine[n, count])
+    return tuple(curves), fine, tile_vdd
 
 
 def _biases(config: RunConfig, technology: Technology) -> tuple[str, ...]:
