@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Files of a run folder beside its stages.
 OUTPUTS = (
     "netlist.v", "curves.csv", "plan.csv", "modes.csv", "tiles.csv", "layout.png", "curves.png",
-    "plan.png", "area_at_low.png", "metrics.json", "run.json", "report.html",
+    "savings.png", "plan.png", "area_at_low.png", "metrics.json", "run.json", "report.html",
 )  # fmt: skip
 CURVE_COLUMNS = (
     "scheme", "tiles", "dvdd_v", "frequency_hz", "power_w", "vdd_low_v", "vdd_high_v",
@@ -33,7 +33,13 @@ TILE_COLUMNS = ("tiles", "tile", "cell_area_m2", "rail_capacitance_f")
 
 def write_outputs(result: "RunResult", out: Path) -> Path:
     """Write all files of a run folder; return the path of the report."""
-    from voltile.flows.plots import plot_area_at_low, plot_curves, plot_layout, plot_plan
+    from voltile.flows.plots import (
+        plot_area_at_low,
+        plot_curves,
+        plot_layout,
+        plot_plan,
+        plot_savings,
+    )
     from voltile.flows.report import write_report
 
     write_verilog(result.netlist, out / "netlist.v")
@@ -43,6 +49,7 @@ def write_outputs(result: "RunResult", out: Path) -> Path:
     write_tiles(result, out / "tiles.csv")
     plot_layout(result, out / "layout.png")
     plot_curves(result, out / "curves.png")
+    plot_savings(result, out / "savings.png")
     plot_plan(result, out / "plan.png")
     plot_area_at_low(result, out / "area_at_low.png")
     with write_atomically(out / "metrics.json") as temporary:

@@ -1,4 +1,4 @@
-"""Pictures of a run: the layout, the operating curves, the Vdd map, the area at VddL."""
+"""Pictures of a run: layout, operating curves, savings, Vdd map, area at VddL."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 # Colour-blind safe (Okabe and Ito), as those of `figures`.
 _SCHEMES = {
-    "ideal": ("black", "--", "x", "ideal-DVFS"),
-    "hopping": ("#E69F00", "-", "^", "Vdd-hopping"),
-    "dithering": ("#009E73", "-.", "s", "Vdd-dithering"),
+    ("ideal", "none"): ("black", "--", "x", "ideal-DVFS"),
+    ("ideal", "all"): ("#767676", ":", "+", "ideal-DVFS, poly-bias on all cells"),
+    ("hopping", "none"): ("#E69F00", "-", "^", "Vdd-hopping"),
+    ("dithering", "none"): ("#009E73", "-.", "s", "Vdd-dithering"),
 }
 _MESHES = (
     "#CC79A7", "#0072B2", "#D55E00", "#56B4E9", "#F0E442", "#332288", "#882255", "#999933",
     "#999999", "#8C564B",
 )  # fmt: skip
 _MARKERS = "oDv*P"
+# Colours and lines of a mesh without and with poly-bias, by Algorithm 5 and by search.
+_VARIANTS = (("#56B4E9", ":"), ("#0072B2", "--"), ("black", "-"), ("#332288", "-."))
 
 
 def _corners(
@@ -48,17 +51,10 @@ def plot_layout(result: "RunResult", path: Path) -> None:
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Patch, Rectangle
 
-    n = max(result.config.tiles)
+    n, count, shown = result.telling_point
     placement = result.placements[n]
     grid = placement.grid
-    count = max(result.config.intervals)
-    curve = next(
-        item
-        for item in _of_width(result, _width(result, count))
-        if item.scheme == "fine-vh" and item.n == n
-    )
-    # Where the picture tells most: about half of the area at each supply.
-    shown = int(np.argmin(np.abs(curve.area_at_low - 0.5)))
+    curve = result.fine_vh[n, count]
     vdd = result.tile_vdd[n, count][shown]
     corners = _corners(placement, result.netlist, result.technology)
     figure, axes = _figure(12, 7, 2)
@@ -157,7 +153,7 @@ def plot_curves(result: "RunResult", path: Path) -> None:
                 style = _mesh_style(result, curve.n) | {"markersize": 3}
                 label = f"FINE-VH {curve.n} x {curve.n}"
             else:
-                colour, line, marker, label = _SCHEMES[curve.scheme]
+                colour, line, marker, label = _SCHEMES[curve.scheme, curve.bias]
                 style = {"color": colour, "linestyle": line}
                 if len(curve.frequency) == 1:  # there is no line to see
                     style |= {"marker": marker, "markersize": 9, "fillstyle": "none"}
@@ -172,6 +168,46 @@ def plot_curves(result: "RunResult", path: Path) -> None:
     _save(figure, path)
 
 
+def plot_savings(result: "RunResult", path: Path) -> None:
+    """Draw what the finest mesh saves over frequency, with and without poly-bias (Fig. 4.11, 4.13).
+
+    Against ideal-DVFS in every variant, and against Vdd-hopping.
+    """
+    counts = result.config.intervals
+    n = max(result.config.tiles)
+    ideal = result.curves[0]
+    figure, axes = _figure(5.6 * len(counts), 4.0, len(counts), sharey=True)
+    for axis, count in zip(axes[0], counts, strict=True):
+        width = _width(result, count)
+        mine = [
+            item
+            for item in result.curves
+            if item.n == n and item.scheme == "fine-vh" and np.isclose(item.interval, width)
+        ]
+        hopping = next(item for item in _of_width(result, width) if item.scheme == "hopping")
+        lines = [
+            (item, ideal, f"against ideal-DVFS: {result.variant(item)}", look)
+            for item, look in zip(mine, _VARIANTS, strict=False)
+        ]
+        asked = result.fine_vh[n, count]
+        lines.append(
+            (asked, hopping, f"against Vdd-hopping: {result.variant(asked)}", ("#D55E00", "-"))
+        )
+        for curve, other, label, (colour, line) in lines:
+            axis.plot(
+                curve.frequency * 1e-6, 100 * (1 - curve.power / other.power), color=colour,
+                linestyle=line, marker="o", markersize=3, linewidth=1.4, label=label,
+            )  # fmt: skip
+        axis.axhline(0, color="black", linewidth=0.8)
+        axis.set_title(f"{n} x {n} tiles, {_title(count, width)}", fontsize=11)
+        axis.set_xlabel("clock frequency [MHz]")
+        axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("power saved [%]")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2,
+                  frameon=False)  # fmt: skip
+    _save(figure, path)
+
+
 def plot_plan(result: "RunResult", path: Path) -> None:
     """Draw the supply of every tile at every frequency (Fig. 4.14), one panel per mesh."""
     count = max(result.config.intervals)
@@ -181,7 +217,7 @@ def plot_plan(result: "RunResult", path: Path) -> None:
     for axis, n in zip(axes[0], tiles, strict=True):
         vdd = result.tile_vdd[n, count]
         image = axis.imshow(
-            vdd.T, aspect="auto", origin="lower", vmin=vdds[0], vmax=vdds[-1], cmap="viridis",
+            vdd.T, aspect="auto", origin="lower", vmin=vdds[0], vmax=vdds[-1], cmap="viridis_r",
             interpolation="none", extent=(-0.5, len(vdd) - 0.5, -0.5, n * n - 0.5),
         )  # fmt: skip
         ticks = np.unique(np.linspace(0, len(vdd) - 1, 5).astype(int))
