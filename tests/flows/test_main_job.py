@@ -78,8 +78,8 @@ def test_run_leaves_the_documented_files(voltile, folder):
     names = {path.name for path in (folder / "first").iterdir()}
     assert names == {
         "report.html", "curves.csv", "curves.png", "plan.csv", "plan.png", "layout.png",
-        "area_at_low.png", "metrics.json", "run.json", "netlist.v", "modes.csv", "tiles.csv",
-        "stages",
+        "area_at_low.png", "savings.png", "metrics.json", "run.json", "netlist.v", "modes.csv",
+        "tiles.csv", "stages",
     }  # fmt: skip
     curves = rows_of(folder / "first" / "curves.csv")
     assert tuple(curves[0]) == CURVE_COLUMNS
@@ -94,8 +94,7 @@ def test_run_leaves_the_documented_files(voltile, folder):
     assert {"wall_s", "peak_bytes"} <= set(metrics["stages"]["synthesis"])
     record = json.loads((folder / "first" / "run.json").read_text())
     assert any(name.endswith("counter.v") for name in record["inputs"])
-    page = (folder / "first" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 4
+    assert (folder / "first" / "report.html").read_text().endswith("</html>\n")
 
 
 def test_curves_obey_what_the_schemes_promise(voltile, folder):
@@ -159,9 +158,9 @@ def test_modes_serve_every_frequency_at_the_power_of_the_curves(voltile, folder)
 def test_second_run_reads_finished_stages_and_gives_the_same_bytes(voltile, folder):
     voltile(*RUN, "--out", "first")
     before = {name: (folder / "first" / name).read_bytes() for name in ("curves.csv", "plan.csv",
-              "netlist.v", "curves.png", "layout.png")}  # fmt: skip
+              "netlist.v", "curves.png", "layout.png", "savings.png", "report.html")}  # fmt: skip
     _, _, err = voltile(*RUN, "--out", "first")
-    assert err.count("read again") == 6
+    assert err.count("read again") == 7
     code, _, err = voltile(*RUN, "--out", "elsewhere")
     assert code == 0 and "read again" not in err
     for name, content in before.items():
@@ -418,7 +417,7 @@ def test_failed_run_leaves_no_report_of_the_run_before(voltile, folder):
     assert code == 2
     assert [path.name for path in (folder / "again").iterdir()] == ["stages"]
     code, _, err = voltile(*command)
-    assert code == 0 and err.count("read again") == 6
+    assert code == 0 and err.count("read again") == 7
 
 
 def test_meshes_that_fit_are_chosen_and_a_missed_period_is_told(voltile, folder):

@@ -2,12 +2,15 @@
 
 import csv
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, Browser
 from toy_technology import write_toy_technology
 
 from voltile.flows import RunConfig, plots, run, write_outputs
+from voltile.flows.report import write_report
 
 DESIGN = """
 module acc(input clk, input [7:0] step, output reg [15:0] sum);
@@ -100,3 +103,25 @@ def test_page_gives_power_in_milliwatts_and_tells_that_the_period_is_missed(resu
         assert float(found[1]) * 1e-3 == pytest.approx(power[key], rel=1e-3)
     assert "400.0 MHz" in page
     assert "the clock period of 0.10 ns is missed by" in page
+
+
+def test_page_without_poly_bias_and_vdd_mux_opens_in_a_browser(result, tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("needs chromium")
+    write_report(result, tmp_path)
+    with Browser(tmp_path / "chromium") as browser:
+        browser.open((tmp_path / "report.html").as_uri())
+        names = browser.run(
+            "Array.from(document.querySelectorAll('input[name=view]'), (box) => box.value)"
+        )
+        assert names == ["vdd", "power", "slack"]
+        for mesh, name in product((1, 6), names):
+            browser.run(
+                f"document.getElementById('mesh').value = {mesh};"
+                "document.getElementById('mesh').dispatchEvent(new Event('input'));"
+                f"document.querySelector('input[value={name}]').click()"
+            )
+            browser.settle()
+            label = browser.run("document.getElementById('layout').getAttribute('aria-label')")
+            assert label.startswith(f"Layout of {mesh} × {mesh} tiles by {name}, at 400.0 MHz.")
+        assert browser.faults == []
