@@ -59,7 +59,10 @@ class Layout:
     bias : mapping of name to BiasPlan
         "interface": cells driven from other tiles may have longer gates; "all": every cell may.
     drop : mapping of (VddL, VddH) to ndarray, shape (2, tiles)
-        Part of its supply that the headers of a tile drop at VddL, and at VddH.
+        Part of its supply that the headers of a tile drop at VddL, and at VddH, at the current that
+        flows when its cells switch.
+    largest_drop : float
+        The same of the worst tile and supply, at its peak current.
     """
 
     graph: TimingGraph
@@ -69,6 +72,7 @@ class Layout:
     muxes: VddMuxes | None = None
     bias: Mapping[str, BiasPlan] = field(default_factory=dict)
     drop: Mapping[tuple[float, float], Floats] = field(default_factory=dict)
+    largest_drop: float = 0.0
 
     @property
     def n(self) -> int:
@@ -192,8 +196,11 @@ def make_layouts(
     for part, arrays in stages.run_each("placement", keys, place_missing).items():
         muxes = muxes_from_arrays(arrays)
         placement = placement_from_arrays(arrays)
-        drop = {} if headers is None or muxes is None else headers.drops(placement, muxes)
-        layouts[meshes[part]] = Layout.of(graph, technology, placement, muxes=muxes, drop=drop)
+        drops: dict[str, Any] = {}
+        if headers is not None and muxes is not None:
+            drops = {"drop": headers.drops(placement, muxes),
+                     "largest_drop": headers.largest_drop(placement, muxes)}  # fmt: skip
+        layouts[meshes[part]] = Layout.of(graph, technology, placement, muxes=muxes, **drops)
     return _biased(config, stages, layouts, pool, key)
 
 
@@ -259,11 +266,25 @@ class _Headers:
         return np.asarray(np.max(needed, axis=0))
 
     def drops(self, placement: Placement, muxes: VddMuxes) -> dict[tuple[float, float], Floats]:
-        """Part of VddL and of VddH that headers drop in each tile, shape (2, tiles)."""
-        peak, header = self._peaks(placement), self.cells.header
+        """Part of VddL and of VddH that cells miss when they switch, shape (2, tiles)."""
+        tiles = placement.grid.tiles
+        current = {
+            vdd: item.while_switching(placement.tile, tiles) for vdd, item in self.waveforms.items()
+        }
+        return self._drops(muxes, current)
+
+    def largest_drop(self, placement: Placement, muxes: VddMuxes) -> float:
+        """Largest part of a supply that any header drops at its tile's peak current."""
+        drops = self._drops(muxes, self._peaks(placement))
+        return max(float(drop.max()) for drop in drops.values())
+
+    def _drops(
+        self, muxes: VddMuxes, current: Mapping[float, Floats]
+    ) -> dict[tuple[float, float], Floats]:
+        header = self.cells.header
         return {
             (low, high): np.stack([
-                muxes.resistance(header, vdd, high) * peak[vdd] / vdd for vdd in (low, high)
+                muxes.resistance(header, vdd, high) * current[vdd] / vdd for vdd in (low, high)
             ])
             for low, high in self.pairs
         }  # fmt: skip

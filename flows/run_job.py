@@ -494,7 +494,7 @@ def _layout_metrics(layout: Layout) -> dict[str, Any]:
         "wire_length_m": float(layout.placement.net_length.sum()),
         "min_period_s": layout.min_period,
         "interface_cells": float(layout.interface.mean()),
-        "largest_drop": max((float(drop.max()) for drop in layout.drop.values()), default=0.0),
+        "largest_drop": layout.largest_drop,
         "poly_bias": {
             name: np.bincount(plan.bias, minlength=len(layout.technology.biases)).tolist()
             for name, plan in layout.bias.items()

@@ -1,4 +1,4 @@
-"""Peak current of tiles within a clock cycle, from timing windows.
+"""Current of tiles within a clock cycle, from timing windows.
 
 A cell draws the charge that it takes per cycle, on average, while its output switches: over its
 transition time before its latest arrival. The current of a tile is the sum over its cells, averaged
@@ -56,13 +56,28 @@ class CurrentWaveform:
         ----------
         tile : ndarray of int, shape (cells,)
         """
+        return np.asarray(self._over_time(tile, tiles).max(axis=0))
+
+    def while_switching(self, tile: Ints, tiles: int) -> Floats:
+        """Return the current of each tile that its cells meet when they switch [A], shape (tiles,).
+
+        The mean over the charge that is drawn: what flows when most cells switch counts most.
+        """
+        current = self._over_time(tile, tiles)
+        total = current.sum(axis=0)
+        met: Floats = np.zeros(tiles)
+        np.divide((current**2).sum(axis=0), total, out=met, where=total > 0)
+        return met
+
+    def _over_time(self, tile: Ints, tiles: int) -> Floats:
+        """Current of each tile in each part of the period [A], shape (parts, tiles)."""
         edges = np.linspace(0, self.period, _PARTS + 1)
         drawn = np.empty((len(edges), tiles))
         for at, edge in enumerate(edges):
             part = np.clip((edge - self.start) / (self.end - self.start), 0, 1)
             drawn[at] = np.bincount(tile, part * self.charge, minlength=tiles)
         steady = np.bincount(tile, self.leakage, minlength=tiles)
-        return np.asarray(np.diff(drawn, axis=0).max(axis=0) * _PARTS / self.period + steady)
+        return np.asarray(np.diff(drawn, axis=0) * _PARTS / self.period + steady)
 
 
 def current_waveform(report: PowerReport, timing: Timing, vdd: float) -> CurrentWaveform:

@@ -30,6 +30,14 @@ def test_overlapping_cells_add_up_and_others_do_not():
     assert drawn.peak(tile, 2) == pytest.approx([300 * UA, 50 * UA + 5 * UA])
 
 
+def test_current_while_switching_is_the_mean_over_the_charge():
+    # A quarter of the charge meets 0.1 mA, the rest 0.3 mA; a steady current meets itself.
+    drawn = waveform((0, 40, 4, 0), (40, 80, 12, 0), (0, 320, 32, 0))
+    tile = np.array([0, 0, 1])
+    assert drawn.while_switching(tile, 2) == pytest.approx([250 * UA, 100 * UA])
+    assert drawn.while_switching(tile, 3)[2] == 0
+
+
 def test_peak_is_at_least_the_mean():
     rng = np.random.default_rng(1)
     start = rng.uniform(0, 250, 200)
