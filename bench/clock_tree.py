@@ -27,15 +27,16 @@ def main(name: str, tiles: tuple[int, ...], tech: str) -> None:
     sinks = int(netlist.fanout[clocks.is_clock].sum())
     print(f"{name}, {tech}: {netlist.cells} cells, {int(clocks.is_clock.sum())} clock nets with "
           f"{sinks} sinks\n{HEAD}")  # fmt: skip
-    for n in sorted(result.placements):
+    for n in sorted(result.layouts):
         print(_row(result, n))
 
 
 def _row(result: RunResult, n: int) -> str:
-    tree, netlist, placement = result.layouts[n].tree, result.netlist, result.placements[n]
+    layout = result.layouts[n]
+    tree, netlist, placement = layout.tree, layout.graph.netlist, layout.placement
     library = result.technology.library(result.technology.nominal_vdd)
     every = np.zeros(netlist.cells, dtype=np.int64)
-    timing = Timer(result.graph, [library]).analyze(every, placement.wires(result.technology))
+    timing = Timer(layout.graph, [library]).analyze(every, layout.wires)
     rate = np.where(result.graph.clocks.is_clock, result.activity.toggle_rate, 0.0)
     clocks_only = replace(result.activity, toggle_rate=rate)
     report, quiet = (

@@ -61,7 +61,7 @@ def main(name: str) -> None:
 
 def explain(result: RunResult) -> None:
     """Print what separates the savings from the dissertation's."""
-    technology, graph = result.technology, result.graph
+    technology = result.technology
     levels = [0.24, 0.12]
     print("| tiles | period at nominal Vdd [ns] | against uncut | "
           + " | ".join(f"{1e3 * x:.0f} mV, against ideal-DVFS of this layout" for x in levels)
@@ -70,8 +70,10 @@ def explain(result: RunResult) -> None:
     vdds = np.round(np.linspace(technology.vdds[0], technology.vdds[-1], 25), 6)
     libraries = [LibrarySet.of(technology, [float(vdd)]) for vdd in vdds]
     for n in result.config.tiles:
-        wires = result.placements[n].wires(technology)
-        points = evaluate_supplies(graph, wires, result.layouts[n].tree, result.activity, libraries)
+        layout = result.layouts[n]
+        points = evaluate_supplies(
+            layout.graph, layout.wires, layout.tree, result.activity, libraries
+        )
         ideal = ideal_dvfs(points, result.frequency)
         savings = [
             curve.saving_against(ideal)

@@ -28,9 +28,9 @@ def main(names: Sequence[str]) -> None:
 def measure(name: str) -> str:
     """Return the table row of one design."""
     result = prepared(name)
-    technology, graph = result.technology, result.graph
+    technology, layout = result.technology, result.layouts[7]
+    graph, wires = layout.graph, layout.wires
     vdd = technology.nominal_vdd
-    wires = result.placements[7].wires(technology)
     timer = Timer(graph, [technology.library(vdd)])
     supply = np.zeros(graph.netlist.cells, dtype=np.int64)
     times = []

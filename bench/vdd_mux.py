@@ -13,6 +13,7 @@ from prepared import PREPARED, faults_through, parser_of, prepared
 
 from voltile.floorplan import (
     ClockTree,
+    PlacedDesign,
     Placement,
     PowerGrid,
     Timer,
@@ -51,7 +52,8 @@ class Currents:
         vdds = result.technology.vdds
         self.pairs = list(zip(vdds[:-1], vdds[1:], strict=True))
         self._result, self._crest = result, crest
-        self._period = {vdd: _timing(result, result.placements[1], vdd).min_period for vdd in vdds}
+        uncut = result.layouts[1].placement
+        self._period = {vdd: _timing(result, uncut, vdd).min_period for vdd in vdds}
 
     def of_tile(self, placement: Placement) -> dict[float, Floats]:
         """Peak current of every tile at each supply [A]; VddH itself feeds the clock's trunk."""
@@ -90,7 +92,7 @@ def main(form: argparse.Namespace) -> None:
     """Print a row per mesh; write LEF, models and netlist of the last one where asked."""
     result = prepared(form.design)
     technology, netlist, clocks = result.technology, result.netlist, result.graph.clocks
-    cells, uncut = mux_cells(technology), result.placements[1]
+    cells, uncut = mux_cells(technology), result.layouts[1].placement
     currents = Currents(result, form.crest)
     for vdd, current in currents.of_tile(uncut).items():
         print(f"{vdd:.2f} V: {current.sum() * 1e3:.3f} mA at the peak")
@@ -100,10 +102,13 @@ def main(form: argparse.Namespace) -> None:
     print(f"    1 {before.core * 1e12:9.0f} {'':15} {before.rows:5d} {before.cells * 1e12:10.0f}"
           f" {'':63} {uncut.net_length.sum():7.3f}")  # fmt: skip
     for n in form.tiles:
-        placement, muxes = place_with_muxes(
-            lambda reserve, n=n: place(netlist, clocks, technology, n, 0.7, reserve=reserve),
-            currents.widths, cells, 1.5 * total / (n * n), n,
+        design, muxes = place_with_muxes(
+            lambda reserve, n=n: PlacedDesign(
+                result.graph, place(netlist, clocks, technology, n, 0.7, reserve=reserve)
+            ),
+            lambda design: currents.widths(design.placement), cells, 1.5 * total / (n * n), n,
         )  # fmt: skip
+        placement = design.placement
         area = layout_area(netlist, placement.grid, _tree(result, placement), muxes)
         tile, needed = currents.of_tile(placement), currents.widths(placement)
         drop = max(

@@ -12,8 +12,8 @@ from voltile.pdk import LibrarySet
 def main(name: str, n: int) -> None:
     """Print the time per interval and in total."""
     result = prepared(name, (n,))
-    technology, graph, placement = result.technology, result.graph, result.placements[n]
-    wires = placement.wires(technology)
+    technology, layout = result.technology, result.layouts[n]
+    graph, placement, wires = layout.graph, layout.placement, layout.wires
     span = technology.vdds[0], technology.vdds[-1]
     total = 0.0
     for count in (2, 4):

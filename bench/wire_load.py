@@ -7,7 +7,7 @@ from prepared import PREPARED, faults_through, parser_of, prepared
 def main(name: str) -> None:
     """Print mean length per fan-out, and the mean per sink over all nets."""
     result = prepared(name)
-    length = result.placements[1].net_length / result.technology.site_height
+    length = result.layouts[1].placement.net_length / result.technology.site_height
     fanout = result.netlist.fanout
     placed = length > 0
     for sinks in range(1, 25):

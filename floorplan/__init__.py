@@ -10,7 +10,7 @@ ClockTree, build_clock_tree, clock_buffers : the buffers and wires of a placed c
 TimingGraph, build_timing_graph : the structure of setup timing.
 Timer, Timing, Wires : timing with a supply per instance.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
-place, place_for_timing, check_mesh : placement, also with critical nets short.
+place, check_mesh, place_and_size, PlacedDesign : placement, alone and with sizing.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
 interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates where time is left.
 use_slack, cell_slack : slower versions of cells within a clock period.
@@ -47,6 +47,7 @@ from voltile.floorplan.netlist import (
     write_verilog,
 )
 from voltile.floorplan.opensta import opensta_worst_slack
+from voltile.floorplan.physical_synthesis import PlacedDesign, place_and_size
 from voltile.floorplan.placement import (
     Placement,
     check_mesh,
@@ -62,7 +63,6 @@ from voltile.floorplan.synth import Sources, synthesize
 from voltile.floorplan.tile_timing import TileTimer
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Timer, Timing, Wires
-from voltile.floorplan.timing_driven import place_for_timing
 from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
 from voltile.floorplan.vdd_mux import (
     VddMuxes,
@@ -85,6 +85,7 @@ __all__ = [
     "MuxNames",
     "MuxReserve",
     "Netlist",
+    "PlacedDesign",
     "Placement",
     "PowerGrid",
     "Sources",
@@ -117,7 +118,7 @@ __all__ = [
     "netlist_to_arrays",
     "opensta_worst_slack",
     "place",
-    "place_for_timing",
+    "place_and_size",
     "place_muxes",
     "place_with_muxes",
     "placement_from_arrays",

@@ -1,9 +1,6 @@
-"""Placement of a netlist on a mesh of tiles, by coloquinte."""
+"""Placement of a netlist on a mesh of tiles."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,22 +10,13 @@ from voltile.core import PlacementInfeasible, TechnologyError
 from voltile.floorplan.clocks import ClockNetwork
 from voltile.floorplan.mux_cells import MuxColumns, MuxReserve
 from voltile.floorplan.netlist import OPEN, Netlist
+from voltile.floorplan.placer import UNITS_PER_SITE, PlacerInput, place_cells
 from voltile.floorplan.tiles import TileGrid, make_tile_grid
 from voltile.floorplan.timing import Wires
 from voltile.pdk import Technology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-# The placer's unit, as a part of a site. coloquinte's legaliser keeps width times displacement in
-# 32 bits; on a nanometre grid a far piece of a broken row overflows to a bargain.
-_UNITS_PER_SITE = 10
-# Effort of coloquinte, from 1 to 9; 3 is its default.
-_EFFORT = 3
-# Cells are widened to this fill while they are placed, so that free space spreads over the tiles;
-# left alone, the placer packs them to one side. What is free beyond it still gathers there: a
-# higher fill spreads more evenly, but costs wire and mostly speed (decision 007).
-_SPREAD = 0.8
 
 
 @dataclass(frozen=True)
@@ -62,26 +50,6 @@ class Placement:
         )
 
 
-@dataclass(frozen=True)
-class _Problem:
-    """What the placer needs, in its own units. Net i is net `net[i]` of the netlist.
-
-    `segments` are pieces of row: left end, lower end, width, and whether upside down.
-    """
-
-    width: Ints
-    height: int
-    net: Ints
-    net_first: Ints
-    net_node: Ints
-    net_x: Ints
-    net_y: Ints
-    port_x: Ints
-    port_y: Ints
-    segments: Ints
-    seed: int
-
-
 def place(
     netlist: Netlist,
     clocks: ClockNetwork,
@@ -92,7 +60,21 @@ def place(
     net_weight: Floats | None = None,
     reserve: MuxReserve | None = None,
 ) -> Placement:
-    """Place a netlist on an n x n mesh.
+    """Place a netlist on the n x n mesh that `check_mesh` returns, as `place_on` does."""
+    grid = check_mesh(netlist, technology, n, utilisation, reserve)
+    return place_on(grid, netlist, clocks, technology, seed, net_weight)
+
+
+def place_on(
+    grid: TileGrid,
+    netlist: Netlist,
+    clocks: ClockNetwork,
+    technology: Technology,
+    seed: int = 1,
+    net_weight: Floats | None = None,
+    near: Placement | None = None,
+) -> Placement:
+    """Place a netlist on a mesh.
 
     Rows are broken at the tile borders before placement; ports stand evenly around the core in
     their order; clock nets do not pull. The same inputs and seed give the same placement. The
@@ -100,12 +82,11 @@ def place(
 
     Parameters
     ----------
-    utilisation : float
-        Share of the row area that cells fill.
     net_weight : ndarray, shape (nets,), optional
         How much the length of each net counts; by default all the same.
-    reserve : MuxReserve, optional
-        Room that every tile keeps for its Vdd-MUX.
+    near : Placement, optional
+        Of the same instances on the same mesh, perhaps in other widths: each goes to a legal place
+        near where it stands there, and net weights do not matter. By default all are placed anew.
 
     Raises
     ------
@@ -113,23 +94,25 @@ def place(
         When the cells cannot be legalised in that many tiles.
     """
     width = _cell_width(netlist, technology)
-    grid = check_mesh(netlist, technology, n, utilisation, reserve)
     port_x, port_y = _boundary_positions(grid, len(netlist.port_net))
     pin_x, pin_y = _pin_offsets(netlist, technology)
     problem = _problem(netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed)
+    if near is not None:
+        start = near.site * UNITS_PER_SITE, near.row * problem.height
+        problem = replace(problem, start=start)
     try:
-        x, y = _place_cells(problem, net_weight)
+        x, y = place_cells(problem, net_weight)
     except RuntimeError as error:
         fill = width.sum() * technology.site_height / grid.row_area
         raise PlacementInfeasible(
-            f"{n} x {n} tiles cannot be legalised: tiles of {grid.tile_rows} rows by "
+            f"{grid.n} x {grid.n} tiles cannot be legalised: tiles of {grid.tile_rows} rows by "
             f"{grid.tile_sites} sites, {fill:.0%} full ({error}); use fewer tiles or a lower "
             f"utilisation",
-            n,
+            grid.n,
         ) from None
     # The placer knows no site grid. Down to the site is always legal, since widths and row starts
     # are multiples of it.
-    site = x // _UNITS_PER_SITE
+    site = x // UNITS_PER_SITE
     row = y // problem.height
     sites = np.rint(width / grid.site_width).astype(np.int64)
     tile = _check_legal(grid, site, row, sites)
@@ -214,20 +197,20 @@ def _problem(
     offset: tuple[Floats, Floats],
     port: tuple[Floats, Floats],
     seed: int,
-) -> _Problem:
+) -> PlacerInput:
     net, node, pin = _net_pins(netlist, clocks)
     library_pin = netlist.pin_library[pin]
     at = [np.where(pin >= 0, item[library_pin], 0.0) for item in offset]
     segments = grid.row_segments
-    unit = grid.site_width / _UNITS_PER_SITE
+    unit = grid.site_width / UNITS_PER_SITE
 
     def units(metres: Floats) -> Ints:
         return np.rint(metres / unit).astype(np.int64)
 
     first = np.flatnonzero(np.diff(net, prepend=-1))
     height = round(grid.site_height / unit)
-    rows = segments[:, 1:] * [_UNITS_PER_SITE, height, _UNITS_PER_SITE]
-    return _Problem(
+    rows = segments[:, 1:] * [UNITS_PER_SITE, height, UNITS_PER_SITE]
+    return PlacerInput(
         width=units(width),
         height=height,
         net=net[first],
@@ -240,68 +223,6 @@ def _problem(
         segments=np.concatenate([rows, segments[:, 2:3] % 2], axis=1),
         seed=seed,
     )
-
-
-def _place_cells(problem: _Problem, net_weight: Floats | None) -> tuple[Ints, Ints]:
-    """Return the lower left corners of the cells, in the placer's units."""
-    try:
-        return _run_coloquinte(problem, net_weight, spread=True)
-    except RuntimeError:  # in small tiles, cells that are widened may not fit where they are not
-        return _run_coloquinte(problem, net_weight, spread=False)
-
-
-def _run_coloquinte(
-    problem: _Problem, net_weight: Floats | None, spread: bool
-) -> tuple[Ints, Ints]:
-    import coloquinte
-
-    cells, ports = len(problem.width), len(problem.port_x)
-    circuit = coloquinte.Circuit(cells + ports)
-    circuit.cell_width = [*problem.width.tolist(), *[0] * ports]
-    circuit.cell_height = [*[problem.height] * cells, *[0] * ports]
-    circuit.cell_is_fixed = [*[False] * cells, *[True] * ports]
-    circuit.cell_is_obstruction = [*[True] * cells, *[False] * ports]
-    polarity = coloquinte.CellRowPolarity
-    circuit.cell_row_polarity = [*[polarity.SAME] * cells, *[polarity.ANY] * ports]
-    middle = problem.segments[:, :2].mean(axis=0).astype(int).tolist()
-    circuit.cell_x = [*[middle[0]] * cells, *problem.port_x.tolist()]
-    circuit.cell_y = [*[middle[1]] * cells, *problem.port_y.tolist()]
-    orientation = (coloquinte.CellOrientation.N, coloquinte.CellOrientation.FS)
-    circuit.rows = [
-        coloquinte.Row(
-            coloquinte.Rectangle(x, x + width, y, y + problem.height),
-            orientation[flipped],
-        )
-        for x, y, width, flipped in problem.segments.tolist()
-    ]
-    node, x, y = (item.tolist() for item in (problem.net_node, problem.net_x, problem.net_y))
-    weight = np.ones(len(problem.net)) if net_weight is None else net_weight[problem.net]
-    first = problem.net_first
-    for start, stop, heavy in zip(first[:-1], first[1:], weight.tolist(), strict=True):
-        if stop - start > 1:
-            circuit.add_net(node[start:stop], x[start:stop], y[start:stop], heavy)
-    circuit.check()
-    parameters = coloquinte.ColoquinteParameters(_EFFORT, problem.seed)
-    with _silent():
-        if spread:
-            circuit.expand_cells_to_density(_SPREAD, 0.0)
-        circuit.place_global(parameters)
-        circuit.place_detailed(parameters)
-    return np.array(circuit.cell_x[:cells]), np.array(circuit.cell_y[:cells])
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Send this process's standard output, that of C code included, nowhere."""
-    kept = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _check_legal(grid: TileGrid, site: Ints, row: Ints, sites: Ints) -> Ints:

@@ -53,7 +53,7 @@ def use_slack(
         Of that.
     """
     timing = timer.analyze(library, wires)
-    level = _cell_level(timer)
+    level = cell_level(timer)
     costs = _added_delays(timer, wires, library, proposed, timing)
     wanted = proposed != library
     few = _FEW * wanted.sum()
@@ -184,8 +184,8 @@ def _slack_beside(timing: Timing, period: float) -> Floats:
     return result
 
 
-def _cell_level(timer: Timer) -> Ints:
-    """Level of the deepest output of each cell, shape (cells,)."""
+def cell_level(timer: Timer) -> Ints:
+    """Return the level of the deepest output of each cell, shape (cells,)."""
     netlist = timer.graph.netlist
     outputs = np.flatnonzero(netlist.pin_is_output & (netlist.pin_net != OPEN))
     level = np.zeros(netlist.cells, dtype=np.int64)

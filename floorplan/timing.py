@@ -141,7 +141,7 @@ class Timing:
     def slack(self, period: float) -> Floats:
         """Worst slack through each node at a clock period [s], +inf where no endpoint follows."""
         result = np.full(self.graph.nodes, np.inf)
-        for arrival, required in zip(self.arrival, self._required(period), strict=True):
+        for arrival, required in zip(self.arrival, self.required(period), strict=True):
             reached = np.isfinite(arrival)
             result[reached] = np.minimum(result[reached], (required - arrival)[reached])
         return result
@@ -150,15 +150,20 @@ class Timing:
         """Worst slack through each record at a clock period [s], +inf where no endpoint follows."""
         graph = self.graph
         result = np.full(len(graph.source), np.inf)
-        for arrival, required in zip(self.arrival, self._required(period), strict=True):
+        for arrival, required in zip(self.arrival, self.required(period), strict=True):
             at_driver = (required - self.wire_delay)[graph.target]
             reached = np.flatnonzero(np.isfinite(arrival[graph.source]))
             slack = (at_driver - self.delay)[reached] - arrival[graph.source[reached]]
             result[reached] = np.minimum(result[reached], slack)
         return result
 
-    def _required(self, period: float) -> list[Floats]:
-        """Latest arrival that each node allows, for each launching edge [s], shape (nodes,)."""
+    def required(self, period: float) -> list[Floats]:
+        """Return the latest arrival that each node allows [s], for each launching edge.
+
+        Returns
+        -------
+        list of ndarray, shape (nodes,)
+        """
         from voltile.floorplan.propagation import require
 
         graph, result = self.graph, []
@@ -185,6 +190,11 @@ class Timer:
     mixed_supply : MixedSupply, optional
         What drivers at a lower supply do; by default nothing.
 
+    Attributes
+    ----------
+    tables : SupplyTables
+        Delay and output slew of the graph's `arcs` in each library.
+
     Raises
     ------
     TechnologyError
@@ -203,7 +213,7 @@ class Timer:
         self.libraries = tuple(libraries)
         tables = [library.tables for library in libraries]
         arcs, checks = graph.arcs, graph.checks.of_library
-        self._tables = stack_supplies(tables, np.stack([arcs.delay_table, arcs.slew_table], axis=1))
+        self.tables = stack_supplies(tables, np.stack([arcs.delay_table, arcs.slew_table], axis=1))
         # The clock network is ideal: checks are read at a clock slew of 0.
         self._checks = _fold_checks(tables, checks.table)
         self._low = low_drivers(libraries, arcs, checks, mixed_supply)
@@ -269,7 +279,7 @@ class Timer:
         if stretch is None:
             stretch = np.ones(graph.netlist.cells)
         delay = propagate(
-            self._tables, self._low.arc, library, level, stretch, graph.source, graph.cell,
+            self.tables, self._low.arc, library, level, stretch, graph.source, graph.cell,
             graph.arc, graph.first, graph.end_node, load, wire_delay, arrival, slew,
         )  # fmt: skip
         endpoints = self._endpoints(library, level, arrival, slew)

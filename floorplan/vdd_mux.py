@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, VoltileError
 from voltile.floorplan.mux_cells import FINGERS, MuxCells, MuxReserve, MuxVariant
-from voltile.floorplan.placement import Placement
+from voltile.floorplan.physical_synthesis import PlacedDesign
 from voltile.floorplan.tiles import TileGrid
 from voltile.pdk import Header
 
@@ -160,12 +160,12 @@ def place_muxes(grid: TileGrid, cells: MuxCells, width: Floats) -> VddMuxes:
 
 
 def place_with_muxes(
-    place: Callable[[MuxReserve], Placement],
-    widths: Callable[[Placement], Floats],
+    place: Callable[[MuxReserve], PlacedDesign],
+    widths: Callable[[PlacedDesign], Floats],
     cells: MuxCells,
     needed: float,
     n: int,
-) -> tuple[Placement, VddMuxes]:
+) -> tuple[PlacedDesign, VddMuxes]:
     """Place a design so that the Vdd-MUX of its tiles fit into what the mesh keeps for them.
 
     How uneven the tiles come out is not known before. Where one needs more than was kept, the
@@ -186,10 +186,10 @@ def place_with_muxes(
         When it still does not fit after some placements, or cannot be placed.
     """
     for attempt in range(1, _ATTEMPTS + 1):
-        placement = place(MuxReserve(cells, _ROOM * needed, n))
-        width = widths(placement)
+        design = place(MuxReserve(cells, _ROOM * needed, n))
+        width = widths(design)
         try:
-            return placement, place_muxes(placement.grid, cells, width)
+            return design, place_muxes(design.placement.grid, cells, width)
         except PlacementInfeasible:
             if attempt == _ATTEMPTS:
                 raise

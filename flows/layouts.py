@@ -16,6 +16,8 @@ from voltile.floorplan import (
     ClockTree,
     LayoutArea,
     MuxCells,
+    MuxReserve,
+    PlacedDesign,
     Placement,
     TileTimer,
     Timer,
@@ -24,6 +26,7 @@ from voltile.floorplan import (
     Wires,
     assign_bias,
     build_clock_tree,
+    build_timing_graph,
     drop_stretch,
     interface_cells,
     layout_area,
@@ -31,7 +34,7 @@ from voltile.floorplan import (
     muxes_from_arrays,
     muxes_to_arrays,
     place,
-    place_for_timing,
+    place_and_size,
     place_with_muxes,
     placement_from_arrays,
     placement_to_arrays,
@@ -80,10 +83,9 @@ class Layout:
         return self.placement.grid.n
 
     @classmethod
-    def of(
-        cls, graph: TimingGraph, technology: Technology, placement: Placement, **others: Any
-    ) -> "Layout":
-        """Return a placement with its clock tree."""
+    def of(cls, design: PlacedDesign, technology: Technology, **others: Any) -> "Layout":
+        """Return a placed design with its clock tree."""
+        graph, placement = design.graph, design.placement
         tree = build_clock_tree(graph.netlist, graph.clocks, placement, technology)
         return cls(graph, technology, placement, tree, **others)
 
@@ -102,6 +104,12 @@ class Layout:
     def area(self) -> LayoutArea:
         """Its area, as in Table 4.1."""
         return layout_area(self.graph.netlist, self.placement.grid, self.tree, self.muxes)
+
+    @property
+    def tile_area(self) -> Floats:
+        """Area of the cells of each tile, shape (tiles,) [m2]."""
+        area, tiles = self.graph.netlist.cell_area, self.placement.grid.tiles
+        return np.bincount(self.placement.tile, area, minlength=tiles).astype(np.float64)
 
     @cached_property
     def min_period(self) -> float:
@@ -147,13 +155,39 @@ class Layout:
         return TileTimer(timer, self.placement, self.wires, library, stretch)
 
 
-def make_layouts(
+def place_uncut(
     config: RunConfig,
     stages: Stages,
     graph: TimingGraph,
     technology: Technology,
+    period: float,
+    key: str,
+) -> Layout:
+    """Return the uncut layout of a netlist; where it is kept, it is read again.
+
+    Parameters
+    ----------
+    period : float
+        Clock period that its gates are sized for [s].
+    key : str
+        Of the netlist and its constraints.
+    """
+    options = {"utilisation": config.utilisation, "seed": config.seed, "period": period}
+    kept = stages.run_each(
+        "placement uncut", {"placement-1x1": stage_key(netlist=key, n=1, **options)},
+        lambda _: [("placement-1x1", _design_to_arrays(
+            place_and_size(graph, technology, 1, config.utilisation, config.seed, period)))],
+    )["placement-1x1"]  # fmt: skip
+    return Layout.of(_design_from_arrays(kept, graph), technology)
+
+
+def make_layouts(
+    config: RunConfig,
+    stages: Stages,
+    uncut: Layout,
     activity: Activity,
     pairs: Sequence[tuple[float, float]],
+    period: float,
     pool: Executor,
     key: str,
 ) -> dict[int, Layout]:
@@ -163,17 +197,13 @@ def make_layouts(
     ----------
     pairs : sequence of (VddL, VddH)
         Between which tiles are to choose; headers suffice for all of them.
+    period : float
+        Clock period that gates are sized for [s]; a mesh need not be faster than the uncut layout.
     key : str
         Of the netlist, its constraints and its activity.
     """
-    at_nominal = Timer(graph, [technology.library(technology.nominal_vdd)])
-    options = {"utilisation": config.utilisation, "seed": config.seed}
-    kept = stages.run_each(
-        "placement uncut", {"placement-1x1": stage_key(netlist=key, n=1, **options)},
-        lambda _: [("placement-1x1", placement_to_arrays(
-            place_for_timing(at_nominal, technology, 1, config.utilisation, config.seed)))],
-    )["placement-1x1"]  # fmt: skip
-    uncut = Layout.of(graph, technology, placement_from_arrays(kept))
+    technology, period = uncut.technology, max(period, uncut.min_period)
+    options = {"utilisation": config.utilisation, "seed": config.seed, "period": period}
     headers = None
     if technology.header is not None and max(config.tiles) > 1:
         waveforms = currents(uncut, activity, pairs)
@@ -186,7 +216,7 @@ def make_layouts(
 
     def place_missing(missing: list[str]) -> Iterator[tuple[str, Arrays]]:
         jobs = {
-            pool.submit(_place, at_nominal, technology, meshes[part], config, headers): part
+            pool.submit(_place, uncut, meshes[part], config, period, headers): part
             for part in missing
         }  # fmt: skip
         for job in as_completed(jobs):
@@ -195,12 +225,12 @@ def make_layouts(
     layouts = {1: uncut}
     for part, arrays in stages.run_each("placement", keys, place_missing).items():
         muxes = muxes_from_arrays(arrays)
-        placement = placement_from_arrays(arrays)
+        design = _design_from_arrays(arrays, uncut.graph)
         drops: dict[str, Any] = {}
         if headers is not None and muxes is not None:
-            drops = {"drop": headers.drops(placement, muxes),
-                     "largest_drop": headers.largest_drop(placement, muxes)}  # fmt: skip
-        layouts[meshes[part]] = Layout.of(graph, technology, placement, muxes=muxes, **drops)
+            drops = {"drop": headers.drops(design.placement, muxes),
+                     "largest_drop": headers.largest_drop(design.placement, muxes)}  # fmt: skip
+        layouts[meshes[part]] = Layout.of(design, technology, muxes=muxes, **drops)
     return _biased(config, stages, layouts, pool, key)
 
 
@@ -295,20 +325,36 @@ class _Headers:
 
 
 def _place(
-    timer: Timer, technology: Technology, n: int, config: RunConfig, headers: _Headers | None
+    uncut: Layout, n: int, config: RunConfig, period: float, headers: _Headers | None
 ) -> Arrays:
-    """Place a mesh for timing, with its Vdd-MUX where the technology has headers."""
-    netlist, clocks = timer.graph.netlist, timer.graph.clocks
-    options = (technology, n, config.utilisation, config.seed)
+    """Place a mesh and size its gates, with its Vdd-MUX where the technology has headers."""
+    graph, technology = uncut.graph, uncut.technology
+
+    def place_one(reserve: MuxReserve | None = None) -> PlacedDesign:
+        return place_and_size(
+            graph, technology, n, config.utilisation, config.seed, period, reserve
+        )
+
     if headers is None:
-        return placement_to_arrays(place_for_timing(timer, *options))
+        return _design_to_arrays(place_one())
     # How uneven tiles come out is seen on a placement that is quickly made.
-    kept = float(headers.widths(place(netlist, clocks, *options)).max())
-    placement, muxes = place_with_muxes(
-        lambda reserve: place_for_timing(timer, *options, reserve=reserve),
-        headers.widths, headers.cells, kept, n,
+    quick = place(graph.netlist, graph.clocks, technology, n, config.utilisation, config.seed)
+    design, muxes = place_with_muxes(
+        place_one, lambda design: headers.widths(design.placement), headers.cells,
+        float(headers.widths(quick).max()), n,
     )  # fmt: skip
-    return placement_to_arrays(placement) | muxes_to_arrays(muxes)
+    return _design_to_arrays(design) | muxes_to_arrays(muxes)
+
+
+def _design_to_arrays(design: PlacedDesign) -> Arrays:
+    return placement_to_arrays(design.placement) | {"cell_type": design.graph.netlist.cell_type}
+
+
+def _design_from_arrays(arrays: Arrays, graph: TimingGraph) -> PlacedDesign:
+    netlist = replace(graph.netlist, cell_type=arrays["cell_type"])
+    return PlacedDesign(
+        build_timing_graph(netlist, graph.constraints), placement_from_arrays(arrays)
+    )
 
 
 def _with_bias(layout: Layout, names: Sequence[str]) -> dict[str, BiasPlan]:

@@ -110,14 +110,9 @@ def write_tiles(result: "RunResult", path: Path) -> None:
     rails = {modes.n: modes.rail_capacitance for modes in result.modes}
     rows = (
         (n, tile, f"{area:.6e}", f"{capacitance:.6e}")
-        for n, placement in sorted(result.placements.items())
-        for tile, (area, capacitance) in enumerate(
-            zip(
-                np.bincount(placement.tile, result.netlist.cell_area, minlength=n * n), rails[n],
-                strict=True,
-            )
-        )
-    )  # fmt: skip
+        for n, layout in sorted(result.layouts.items())
+        for tile, (area, capacitance) in enumerate(zip(layout.tile_area, rails[n], strict=True))
+    )
     write_csv(path, TILE_COLUMNS, rows)
 
 

@@ -52,11 +52,12 @@ def plot_layout(result: "RunResult", path: Path) -> None:
     from matplotlib.patches import Patch, Rectangle
 
     n, count, shown = result.telling_point
-    placement = result.placements[n]
+    layout = result.layouts[n]
+    placement = layout.placement
     grid = placement.grid
     curve = result.fine_vh[n, count]
     vdd = result.tile_vdd[n, count][shown]
-    corners = _corners(placement, result.netlist, result.technology)
+    corners = _corners(placement, layout.graph.netlist, result.technology)
     figure, axes = _figure(12, 7, 2)
     # Neighbouring tiles get different colours: four of them, as on a map.
     column, row = np.arange(grid.tiles) % n, np.arange(grid.tiles) // n

@@ -26,7 +26,6 @@ from voltile.core import (
 from voltile.floorplan import (
     Constraints,
     Netlist,
-    Placement,
     Sources,
     Timer,
     TimingGraph,
@@ -40,7 +39,7 @@ from voltile.floorplan import (
     source_files,
     synthesize,
 )
-from voltile.flows.layouts import Layout, make_layouts
+from voltile.flows.layouts import Layout, make_layouts, place_uncut
 from voltile.flows.outputs import OUTPUTS
 from voltile.flows.run_config import RunConfig, read_config
 from voltile.flows.stages import KeptStages, Stages, stage_key
@@ -52,7 +51,7 @@ from voltile.flows.tile_power import (
     tiles_to_arrays,
 )
 from voltile.hdl import Grid, to_rtlil
-from voltile.pdk import LibrarySet, Technology, read_technology
+from voltile.pdk import LibrarySet, Technology, read_technology, with_relatives
 from voltile.power import (
     Activity,
     ClockStages,
@@ -129,11 +128,6 @@ class RunResult:
     record: RunRecord = field(repr=False)
 
     @property
-    def placements(self) -> dict[int, Placement]:
-        """Where cells stand in each layout."""
-        return {n: layout.placement for n, layout in self.layouts.items()}
-
-    @property
     def min_period(self) -> dict[int, float]:
         """Shortest clock period of each layout at the nominal supply [s]."""
         return {n: layout.min_period for n, layout in self.layouts.items()}
@@ -200,8 +194,8 @@ class RunResult:
         """
         library = self.technology.library(self.technology.nominal_vdd)
         everywhere = np.zeros(self.netlist.cells, dtype=np.int64)
-        wires = self.placements[1].wires(self.technology)
-        return Timer(self.graph, [library]).analyze(everywhere, wires).worst_slack(self.period)
+        timing = Timer(self.graph, [library]).analyze(everywhere, self.layouts[1].wires)
+        return timing.worst_slack(self.period)
 
     @property
     def warnings(self) -> list[str]:
@@ -316,6 +310,8 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
     config = replace(config, tiles=_meshes(config, netlist, technology, say))
     key = stage_key(netlist=key, constraints=str(graph.constraints))
 
+    uncut = place_uncut(config, stages, graph, technology, period, key)
+    graph = uncut.graph
     stimulus = _stimulus(config, graph)
     activity_key = stage_key(netlist=key, stimulus=stimulus.description, seed=config.seed,
                              cycles=stimulus.cycles, lanes=stimulus.lanes,
@@ -325,7 +321,7 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
     )
     with executor(config.workers) as pool:
         layouts = make_layouts(
-            config, stages, graph, technology, activity, _pairs(technology, config.intervals), pool,
+            config, stages, uncut, activity, _pairs(technology, config.intervals), period, pool,
             activity_key,
         )  # fmt: skip
         key = stage_key(activity=activity_key, tiles=config.tiles, drop=config.drop,
@@ -419,7 +415,7 @@ def _meshes(
 def _netlist(
     period: float, stages: Stages, technology: Technology, sources: Sources, key: str
 ) -> tuple[Technology, Netlist]:
-    """The mapped netlist, and the technology cut down to its cells."""
+    """The mapped netlist, and the technology cut down to its cells in all their drives."""
     arrays = stages.run(
         "synthesis",
         key,
@@ -428,7 +424,7 @@ def _netlist(
         ),
     )
     used = json.loads(arrays["names"].tobytes())["types"]
-    technology = technology.with_cells([*used, *clock_buffers(technology)])
+    technology = with_relatives(technology, [*used, *clock_buffers(technology)])
     return technology, netlist_from_arrays(arrays, technology.library(technology.nominal_vdd))
 
 

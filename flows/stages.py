@@ -20,7 +20,7 @@ from voltile.core import StageMeter, VoltileError, write_atomically
 Arrays = Mapping[str, NDArray[Any]]
 
 # Raised when what a stage keeps changes its meaning.
-_VERSION = 4
+_VERSION = 5
 
 
 def stage_key(**inputs: Any) -> str:

@@ -4,6 +4,7 @@ Public names
 ------------
 Technology, read_technology, find_pdk, builtin_technologies : a process, from its TOML manifest.
 CellLibrary, Direction, ArcType, Sense, Sequential, SequentialKind : one supply's cells as arrays.
+DriveChoice, with_relatives, drive_families : cells that differ in drive only.
 interpolate_library : the library between two characterised supplies.
 Header : p-type header of a Vdd-MUX: resistance, gate and leakage per width.
 MixedSupply : what a driver at a lower supply does to leakage, delay and setup.
@@ -17,6 +18,7 @@ parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressio
 """
 
 from voltile.pdk.cells import read_cell_library
+from voltile.pdk.drives import DriveChoice, drive_families, with_relatives
 from voltile.pdk.header import Header
 from voltile.pdk.lef import Layer, Lef, Macro, copy_macros, read_lef
 from voltile.pdk.liberty import read_liberty
@@ -46,6 +48,7 @@ __all__ = [
     "CellCopy",
     "CellLibrary",
     "Direction",
+    "DriveChoice",
     "Expression",
     "Header",
     "Layer",
@@ -60,6 +63,7 @@ __all__ = [
     "Technology",
     "builtin_technologies",
     "copy_macros",
+    "drive_families",
     "evaluate",
     "find_pdk",
     "interpolate_library",
@@ -70,5 +74,6 @@ __all__ = [
     "read_technology",
     "truth_table",
     "variables",
+    "with_relatives",
     "write_timing_liberty",
 ]

@@ -18,7 +18,7 @@ from voltile.floorplan import (
     trace_clocks,
 )
 from voltile.floorplan.netlist import OPEN
-from voltile.floorplan.timing_driven import criticality_weights, place_for_timing
+from voltile.floorplan.physical_synthesis import criticality_weights, place_and_size
 from voltile.pdk import Lef
 
 
@@ -147,15 +147,40 @@ def test_heavy_nets_come_out_shorter(toy_mac, toy_technology):
     assert heavy.net_length[chosen].sum() < 0.7 * light.net_length[chosen].sum()
 
 
-def test_placement_for_timing_is_no_slower(toy_mac, toy_technology):
+@pytest.mark.parametrize("n", [1, 3])
+def test_placed_and_sized_is_faster_and_legal(toy_mac, toy_technology, n):
+    timer = Timer(toy_mac, [toy_technology.library(1.0)])
+    netlist, supply = toy_mac.netlist, np.zeros(toy_mac.netlist.cells, dtype=int)
+    plain = place(netlist, toy_mac.clocks, toy_technology, n, 0.7)
+    before = timer.analyze(supply, plain.wires(toy_technology))
+    design = place_and_size(toy_mac, toy_technology, n, 0.7)
+    check_legal(design.graph.netlist, toy_technology, design.placement)
+    timer = Timer(design.graph, [toy_technology.library(1.0)])
+    after = timer.analyze(supply, design.placement.wires(toy_technology))
+    assert after.min_period < before.min_period
+    again = place_and_size(toy_mac, toy_technology, n, 0.7)
+    assert same(again.placement, design.placement)
+    np.testing.assert_array_equal(again.graph.netlist.cell_type, design.graph.netlist.cell_type)
+
+
+def test_a_period_within_reach_is_met_with_less_area(toy_mac, toy_technology):
+    fast = place_and_size(toy_mac, toy_technology, 2, 0.7)
+    small = place_and_size(toy_mac, toy_technology, 2, 0.7, period=1e-6)
+    assert small.graph.netlist.cell_area.sum() <= fast.graph.netlist.cell_area.sum()
+    supply = np.zeros(toy_mac.netlist.cells, dtype=int)
+    period = {}
+    for name, design in (("fast", fast), ("small", small)):
+        timer = Timer(design.graph, [toy_technology.library(1.0)])
+        wires = design.placement.wires(toy_technology)
+        period[name] = timer.analyze(supply, wires).min_period
+    assert period["fast"] < period["small"] <= 1e-6
+
+
+def test_weights_follow_the_slack(toy_mac, toy_technology):
     timer = Timer(toy_mac, [toy_technology.library(1.0)])
     netlist, supply = toy_mac.netlist, np.zeros(toy_mac.netlist.cells, dtype=int)
     plain = place(netlist, toy_mac.clocks, toy_technology, 3, 0.7)
     before = timer.analyze(supply, plain.wires(toy_technology))
-    for_timing = place_for_timing(timer, toy_technology, 3, 0.7)
-    check_legal(netlist, toy_technology, for_timing)
-    after = timer.analyze(supply, for_timing.wires(toy_technology))
-    assert after.min_period <= before.min_period
     weight = criticality_weights(before)
     records, _ = before.critical_path()
     np.testing.assert_allclose(weight[toy_mac.target[records] >> 1], 10.0)

@@ -9,7 +9,7 @@ import pytest
 from toy_netlists import make_netlist
 
 from voltile.core import PlacementInfeasible, TechnologyError, VoltileError
-from voltile.floorplan import TileGrid, place
+from voltile.floorplan import PlacedDesign, TileGrid, place
 from voltile.floorplan.mux_cells import (
     FINGERS,
     SUPPLIES,
@@ -266,17 +266,18 @@ def test_more_is_kept_where_a_tile_needs_more(toy_mac, mux_technology, cells):
 
     def place_it(reserve):
         kept.append(reserve.width)
-        return place(netlist, toy_mac.clocks, mux_technology, 3, 0.7, reserve=reserve)
+        placement = place(netlist, toy_mac.clocks, mux_technology, 3, 0.7, reserve=reserve)
+        return PlacedDesign(toy_mac, placement)
 
-    def widths(placement):
-        return np.bincount(placement.tile, draws, 9)
+    def widths(design):
+        return np.bincount(design.placement.tile, draws, 9)
 
-    placement, muxes = place_with_muxes(place_it, widths, cells, draws.sum() / 9, 3)
-    assert (muxes.header_width >= widths(placement)).all()
+    design, muxes = place_with_muxes(place_it, widths, cells, draws.sum() / 9, 3)
+    assert (muxes.header_width >= widths(design)).all()
     assert kept == pytest.approx([1.1 * 60e-6 / 9, 1.1 * 60e-6])
     endless = []
 
-    def more_and_more(placement):
+    def more_and_more(_):
         endless.append(2 * (endless or [2e-5])[-1])
         return np.full(9, endless[-1])
 

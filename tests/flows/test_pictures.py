@@ -77,7 +77,7 @@ def test_ticks_of_the_plan_are_tiles(axes_of):
 
 def test_layout_shows_the_number_of_every_tile_where_it_is(axes_of, result):
     axis = axes_of(plots.plot_layout)[0]
-    grid = result.placements[6].grid
+    grid = result.layouts[6].placement.grid
     texts = {int(text.get_text()): text.get_position() for text in axis.texts}
     assert sorted(texts) == list(range(36))
     for tile, (x, y) in texts.items():

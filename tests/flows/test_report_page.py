@@ -222,7 +222,7 @@ def show_view(browser, name):
 
 @pytest.mark.parametrize(("n", "count"), [(2, 2), (3, 4)])
 def test_cells_show_the_supply_of_their_tile_at_every_frequency(opened, result, n, count):
-    placement, every = result.placements[n], np.arange(result.netlist.cells)
+    placement, every = result.layouts[n].placement, np.arange(result.netlist.cells)
     opened.run("document.querySelector('input[data-shows=numbers]').click()")
     choose(opened, mesh=n, count=count)
     tone_of = {}
@@ -263,10 +263,10 @@ def test_power_density_is_that_of_the_tiles(opened, result):
     most = float(re.search(r"([\d.,]+) mW/mm²", text_of(opened, "key"))[1].replace(",", ""))
     assert most == pytest.approx(1e3 * power.max() / area, rel=6e-3)
     choose(opened, frequency=len(result.frequency) - 1)
-    hottest = np.flatnonzero(result.placements[3].tile == power[-1].argmax())
+    hottest = np.flatnonzero(result.layouts[3].placement.tile == power[-1].argmax())
     opened.run("document.querySelector('input[data-shows=numbers]').click()")
     opened.settle()
-    assert set(colours(opened, result.placements[3], hottest)) == {"#440154"}
+    assert set(colours(opened, result.layouts[3].placement, hottest)) == {"#440154"}
 
 
 def test_poly_bias_is_told_apart(opened, result):
@@ -299,7 +299,7 @@ def test_vdd_mux_are_drawn_where_they_are_and_can_be_hidden(opened, result):
 
 
 def test_layout_zooms_and_moves_and_tells_what_is_under_the_pointer(opened, result):
-    placement, netlist = result.placements[3], result.netlist
+    placement, netlist = result.layouts[3].placement, result.layouts[3].graph.netlist
     cell = np.array([int(np.flatnonzero(placement.tile == 4)[0])])
     left, top = opened.run(
         "(() => { const canvas = document.getElementById('layout'); canvas.scrollIntoView();"
