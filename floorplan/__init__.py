@@ -16,8 +16,7 @@ interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates wher
 use_slack, cell_slack : slower versions of cells within a clock period.
 MuxCells, mux_cells, mux_models : the Vdd-MUX of a technology, as LEF and Verilog.
 MuxReserve : room for Vdd-MUX that tiles keep before placement.
-VddMuxes, size_headers, place_muxes, place_with_muxes : Vdd-MUX that carry the tiles' current, and
-    their scan chain.
+VddMuxes, size_headers, place_muxes : Vdd-MUX that carry the tiles' current, and their scan chain.
 MuxNames, name_muxes, write_mux_verilog : a netlist with its Vdd-MUX.
 muxes_to_arrays, muxes_from_arrays : what a run keeps of them.
 drop_stretch, delay_exponent : how much slower cells get by what headers drop.
@@ -69,7 +68,6 @@ from voltile.floorplan.vdd_mux import (
     muxes_from_arrays,
     muxes_to_arrays,
     place_muxes,
-    place_with_muxes,
     size_headers,
 )
 from voltile.floorplan.vdd_selection import VddPlan, select_vdd
@@ -120,7 +118,6 @@ __all__ = [
     "place",
     "place_and_size",
     "place_muxes",
-    "place_with_muxes",
     "placement_from_arrays",
     "placement_to_arrays",
     "read_sdc",

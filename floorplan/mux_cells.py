@@ -9,13 +9,20 @@ The n-well of the headers, their selects and the flip-flop are at VddH (see `vol
 """
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isqrt
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, TechnologyError
 from voltile.pdk import Header, Technology
 from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_ROUNDING = 1e-9
 # Fingers of each of the two headers: the variants there are.
 FINGERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 # What runs over a Vdd-MUX: the tile's rail and ground along the edges of the row, these between.
@@ -58,11 +65,12 @@ _SELECT = """  reg select;
 class MuxColumns(NamedTuple):
     """Sites of every row that a tile keeps for its Vdd-MUX, well spacing included.
 
-    `flop` is what the select flip-flop takes beside the left column, in one row of the tile.
+    `left` and `right` are those at the borders of each tile, empty where there are none; `flop` is
+    what the select flip-flop takes beside the left column, in one row of the tile.
     """
 
-    left: int = 0
-    right: int = 0
+    left: tuple[int, ...] = ()
+    right: tuple[int, ...] = ()
     flop: int = 0
 
 
@@ -114,6 +122,47 @@ class MuxCells:
         columns = 2 * variant.fingers + 1
         width = ceil(columns * self.header.gate_pitch / self.site.width - 1e-6)
         return width + self.flop_sites * variant.has_flop
+
+    def choose(self, width: Floats, tile_rows: int) -> tuple[Ints, Ints]:
+        """Return the fingers of each tile's headers, and how many Vdd-MUX stand in a row.
+
+        One in every row, at its left border; at both borders where the largest does not suffice.
+
+        Parameters
+        ----------
+        width : ndarray, shape (tiles,)
+            Of each of the two headers of a tile, over all its rows [m].
+
+        Raises
+        ------
+        PlacementInfeasible
+            When the largest at both borders does not suffice either.
+        """
+        n, per_finger = isqrt(len(width)), tile_rows * self.header.finger_width
+        largest = FINGERS[-1]
+        choices = [(fingers, 1) for fingers in FINGERS]
+        choices += [(fingers, 2) for fingers in FINGERS if 2 * fingers > largest]
+        total = np.array([fingers * borders for fingers, borders in choices])
+        worst = int(np.argmax(width))
+        if width[worst] > total[-1] * per_finger * (1 + _ROUNDING):
+            raise PlacementInfeasible(
+                f"{n} x {n} tiles cannot hold their Vdd-MUX: tile {worst} needs headers of "
+                f"{width[worst] * 1e6:.0f} µm, and its {tile_rows} rows hold "
+                f"{total[-1] * per_finger * 1e6:.0f} µm; use more tiles, or allow a larger drop",
+                n,
+            )
+        chosen = np.searchsorted(total, width / per_finger * (1 - _ROUNDING))
+        fingers, borders = np.array(choices)[chosen].T
+        return fingers, borders
+
+    def columns(self, fingers: Ints, borders: Ints) -> MuxColumns:
+        """Return the sites that such Vdd-MUX take in the rows of each tile, and keep clear."""
+        sites = {
+            item: self.sites(MuxVariant(item, False)) + self.header.well_gap for item in FINGERS
+        }
+        left = [sites[item] for item in fingers.tolist()]
+        right = np.where(borders == 2, left, 0)
+        return MuxColumns(tuple(left), tuple(right.tolist()), self.flop_sites)
 
     def lef(self) -> str:
         """Return the footprints of all variants as LEF."""
@@ -201,41 +250,23 @@ def _site(technology: Technology) -> Site:
 
 @dataclass(frozen=True, eq=False)
 class MuxReserve:
-    """Room for Vdd-MUX that every tile of a mesh keeps before anything is placed.
+    """Room for Vdd-MUX that the tiles of a mesh keep before anything is placed.
 
     Attributes
     ----------
-    width : float
+    width : ndarray, shape (tiles,)
         Of each of the two headers of a tile, over all its rows [m].
     """
 
     cells: MuxCells
-    width: float
-    n: int
+    width: Floats
 
     def columns(self, tile_rows: int) -> MuxColumns:
         """Return the sites to keep in tiles of so many rows.
 
-        One Vdd-MUX stands in every row, at its left border; at both borders where the largest
-        variant does not suffice.
-
         Raises
         ------
         PlacementInfeasible
-            When the largest variant does not suffice at both borders either.
+            When the largest Vdd-MUX do not suffice in some tile.
         """
-        fingers = self.width / (tile_rows * self.cells.header.finger_width)
-        for borders in (1, 2):
-            for variant in FINGERS:
-                if variant * borders >= fingers * (1 - 1e-9):
-                    column = self.cells.sites(MuxVariant(variant, False))
-                    column += self.cells.header.well_gap
-                    right = column if borders == 2 else 0
-                    return MuxColumns(column, right, self.cells.flop_sites)
-        most = 2 * tile_rows * FINGERS[-1] * self.cells.header.finger_width
-        raise PlacementInfeasible(
-            f"{self.n} x {self.n} tiles cannot hold their Vdd-MUX: headers of "
-            f"{self.width * 1e6:.0f} µm are to be reserved in each tile, and its {tile_rows} rows "
-            f"hold {most * 1e6:.0f} µm; use more tiles, or allow a larger drop",
-            self.n,
-        )
+        return self.cells.columns(*self.cells.choose(self.width, tile_rows))

@@ -1,25 +1,28 @@
-"""Physical synthesis: placement and gate sizing in turns, then sizing on legal places."""
+"""Physical synthesis: placement, gate sizing and Vdd-MUX in turns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
-from voltile.floorplan.mux_cells import MuxReserve
+from voltile.core import PlacementInfeasible
+from voltile.floorplan.mux_cells import MuxCells, MuxReserve
 from voltile.floorplan.placement import Floats, Placement, check_mesh, place_on
 from voltile.floorplan.sizing import resize
 from voltile.floorplan.timing import Timer, Timing
 from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
+from voltile.floorplan.vdd_mux import VddMuxes, place_muxes
 from voltile.pdk import DriveChoice, Technology
 
-# Placements after the first. A third and a fourth bring nothing: on a processor core of 30 k cells
-# the shortest period is 1.354, 1.320, 1.330 and 1.333 ns uncut, and 1.382, 1.326, 1.331 and
-# 1.338 ns at 7 x 7 tiles.
-_REPEATS = 1
+# More bring nothing: on a processor core of 30 k cells the shortest period after one to four is
+# 1.354, 1.320, 1.330 and 1.333 ns uncut, and 1.382, 1.326, 1.331 and 1.338 ns at 7 x 7 tiles.
+_PLACEMENTS = 2
 # Nets count as critical from this share of the critical path's delay on, and weigh up to this much.
 _CRITICAL_FROM = 0.7
 _HEAVIEST = 10.0
-# How often gates are sized once more, after cells of new widths have moved to legal places.
-_TOUCHES = 1
+# What a tile keeps for its Vdd-MUX, over what it needs as the cells stand; and how often they are
+# moved until that suffices.
+_ROOM, _ATTEMPTS = 1.1, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +33,24 @@ class PlacedDesign:
     ----------
     graph : TimingGraph
         Of the netlist.
+    muxes : VddMuxes, optional
+        None: uncut, or a technology without headers.
     """
 
     graph: TimingGraph
     placement: Placement
+    muxes: VddMuxes | None = None
+
+
+class HeaderNeeds(Protocol):
+    """What the headers of a mesh must carry, and the cells that they come in."""
+
+    @property
+    def cells(self) -> MuxCells:
+        """Vdd-MUX of the technology."""
+
+    def widths(self, placement: Placement) -> Floats:
+        """Width that each of the two headers of a tile needs [m], shape (tiles,)."""
 
 
 def place_and_size(
@@ -43,68 +60,76 @@ def place_and_size(
     utilisation: float,
     seed: int = 1,
     period: float = 0.0,
-    reserve: MuxReserve | None = None,
+    headers: HeaderNeeds | None = None,
 ) -> PlacedDesign:
     """Place a netlist on an n x n mesh and size its gates for a clock period.
 
-    Critical nets come out short. Each placement uses the mean of the weights before it and those
-    that its predecessor's timing asks for, after sizing; with that memory, paths do not take turns
-    at being critical. Of all placements made, the best is taken: the one with the shortest clock
-    period, of such as meet it, the one of the least area. Runs in this process and silences its
-    standard output meanwhile.
+    It is placed twice, the second time with short critical nets and, with headers, around what the
+    Vdd-MUX of each tile take. Runs in this process and silences its standard output meanwhile.
 
     Parameters
     ----------
     period : float
         Clock period that is short enough [s], at the nominal supply. Where it is out of reach, the
         shortest that is found takes its place; by default it always is.
-    reserve : MuxReserve, optional
-        Room that every tile keeps for its Vdd-MUX.
+    headers : HeaderNeeds, optional
+        By default there are no Vdd-MUX.
 
     Raises
     ------
     PlacementInfeasible
-        When the cells cannot be legalised in that many tiles.
+        When the cells cannot be legalised in that many tiles, or their Vdd-MUX do not fit.
     """
     choice = DriveChoice(technology)
-    weight: Floats | None = None
-    designs = []
-    for _ in range(1 + _REPEATS):
+    weight, reserve = None, None
+    for _ in range(_PLACEMENTS):
         grid = check_mesh(graph.netlist, technology, n, utilisation, reserve)
         placement = place_on(grid, graph.netlist, graph.clocks, technology, seed, weight)
         sizing = resize(graph, placement.wires(technology), choice, period)
         graph = build_timing_graph(sizing.netlist, graph.constraints)
-        designs.append((_cost(graph, sizing.timing, period), PlacedDesign(graph, placement)))
-        asked = criticality_weights(sizing.timing)
-        weight = asked if weight is None else (weight + asked) / 2
-    design = min(designs, key=lambda item: item[0])[1]
-    legal = [_legalize(design, technology, seed, period)]
-    for _ in range(_TOUCHES):
-        _, design = legal[-1]
-        sizing = resize(design.graph, design.placement.wires(technology), choice, period)
-        graph = build_timing_graph(sizing.netlist, design.graph.constraints)
-        legal.append(
-            _legalize(PlacedDesign(graph, design.placement), technology, seed, period)
-        )
-    return min(legal, key=lambda item: item[0])[1]
+        weight = criticality_weights(sizing.timing)
+        if headers is not None:
+            reserve = MuxReserve(headers.cells, _ROOM * headers.widths(placement))
+    design = _legalize(PlacedDesign(graph, placement), technology, seed, headers)
+    sizing = resize(design.graph, design.placement.wires(technology), choice, period)
+    graph = build_timing_graph(sizing.netlist, graph.constraints)
+    touched = _legalize(PlacedDesign(graph, design.placement), technology, seed, headers)
+    return min(design, touched, key=lambda item: _cost(item, technology, period))
 
 
 def _legalize(
-    design: PlacedDesign, technology: Technology, seed: int, period: float
-) -> tuple[tuple[float, float], PlacedDesign]:
-    """Move cells, some wider than their places, to legal ones; return the cost of that too."""
-    graph = design.graph
-    placement = place_on(
-        design.placement.grid, graph.netlist, graph.clocks, technology, seed, near=design.placement
-    )
+    design: PlacedDesign, technology: Technology, seed: int, headers: HeaderNeeds | None
+) -> PlacedDesign:
+    """Move cells, some wider than their places, to legal ones, and put Vdd-MUX beside them.
+
+    Cells that move draw their current elsewhere: what tiles keep follows, until it suffices.
+    """
+    graph, placement = design.graph, design.placement
+    grid, fixed = placement.grid, (graph.netlist, graph.clocks, technology, seed)
+    if headers is None:
+        return PlacedDesign(graph, place_on(grid, *fixed, near=placement))
+    needed = headers.widths(placement)
+    for attempt in range(1, _ATTEMPTS + 1):
+        reserve = MuxReserve(headers.cells, _ROOM * needed)
+        grid = replace(grid, mux=reserve.columns(grid.tile_rows))
+        placement = place_on(grid, *fixed, near=placement)
+        needed = np.maximum(needed, headers.widths(placement))
+        try:
+            muxes = place_muxes(grid, headers.cells, headers.widths(placement))
+        except PlacementInfeasible:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return PlacedDesign(graph, placement, muxes)
+    raise AssertionError("unreachable")
+
+
+def _cost(design: PlacedDesign, technology: Technology, period: float) -> tuple[float, float]:
+    """Clock period where it is above the one asked for, then area."""
     library = technology.library(technology.nominal_vdd)
-    everywhere = np.zeros(graph.netlist.cells, dtype=np.int64)
-    timing = Timer(graph, [library]).analyze(everywhere, placement.wires(technology))
-    return _cost(graph, timing, period), PlacedDesign(graph, placement)
-
-
-def _cost(graph: TimingGraph, timing: Timing, period: float) -> tuple[float, float]:
-    return max(timing.min_period, period), float(graph.netlist.cell_area.sum())
+    everywhere = np.zeros(design.graph.netlist.cells, dtype=np.int64)
+    timing = Timer(design.graph, [library]).analyze(everywhere, design.placement.wires(technology))
+    return max(timing.min_period, period), float(design.graph.netlist.cell_area.sum())
 
 
 def criticality_weights(timing: Timing) -> Floats:

@@ -106,7 +106,7 @@ def place_on(
         fill = width.sum() * technology.site_height / grid.row_area
         raise PlacementInfeasible(
             f"{grid.n} x {grid.n} tiles cannot be legalised: tiles of {grid.tile_rows} rows by "
-            f"{grid.tile_sites} sites, {fill:.0%} full ({error}); use fewer tiles or a lower "
+            f"{grid.tile_width} sites, {fill:.0%} full ({error}); use fewer tiles or a lower "
             f"utilisation",
             grid.n,
         ) from None
@@ -277,13 +277,17 @@ def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:
     """Return the placement as plain arrays, for `numpy.savez`."""
     grid = placement.grid
     arrays = {name: getattr(placement, name) for name in _ARRAYS}
-    shape = np.array([grid.n, grid.tile_rows, grid.tile_sites, grid.gap_sites, *grid.mux])
-    return arrays | {"grid": shape, "size": np.array([grid.site_width, grid.site_height])}
+    shape = np.array([grid.n, grid.tile_rows, grid.tile_width, grid.gap_sites, grid.mux.flop])
+    size = np.array([grid.site_width, grid.site_height])
+    return arrays | {"grid": shape, "size": size, "columns": np.array(grid.mux[:2])}
 
 
 def placement_from_arrays(arrays: dict[str, NDArray[Any]]) -> Placement:
     """Return the placement that `placement_to_arrays` took apart."""
-    n, tile_rows, tile_sites, gap_sites, *mux = (int(item) for item in arrays["grid"])
-    width, height = (float(item) for item in arrays["size"])
-    grid = TileGrid(n, tile_rows, tile_sites, gap_sites, width, height, MuxColumns(*mux))
+    *shape, flop = arrays["grid"].tolist()
+    left, right = (tuple(item) for item in arrays["columns"].tolist())
+    n, tile_rows, tile_width, gap_sites = shape
+    width, height = arrays["size"].tolist()
+    mux = MuxColumns(left, right, flop)
+    grid = TileGrid(n, tile_rows, tile_width, gap_sites, width, height, mux)
     return Placement(grid, **{name: arrays[name] for name in _ARRAYS})

@@ -6,8 +6,8 @@ neither power rails nor wells of tiles at different supplies touch. Every tile s
 grid, with the same number of rows, and rows keep alternating their orientation over the gaps.
 
 Inside a tile, columns of sites at its left border, and where needed at its right one, are kept for
-the Vdd-MUX; in its middle row the select flip-flop takes some sites more. What remains is for
-cells.
+the Vdd-MUX, wider ones where a tile draws more; in its middle row the select flip-flop takes some
+sites more. What remains is for cells.
 """
 
 from dataclasses import dataclass
@@ -33,19 +33,19 @@ class TileGrid:
 
     Attributes
     ----------
-    tile_rows, tile_sites : int
-        Placement rows in a tile, and sites for cells in each of them.
+    tile_rows, tile_width : int
+        Placement rows in a tile, and sites in each of them, Vdd-MUX included.
     gap_sites : int
         Sites left free between tiles beside each other.
     site_width, site_height : float
         [m].
     mux : MuxColumns
-        Sites that a tile keeps for Vdd-MUX, beside those for cells.
+        Of those, the sites that tiles keep for Vdd-MUX.
     """
 
     n: int
     tile_rows: int
-    tile_sites: int
+    tile_width: int
     gap_sites: int
     site_width: float
     site_height: float
@@ -55,11 +55,6 @@ class TileGrid:
     def tiles(self) -> int:
         """Number of tiles."""
         return self.n * self.n
-
-    @property
-    def tile_width(self) -> int:
-        """Width of a tile in sites, Vdd-MUX included."""
-        return self.mux.left + self.tile_sites + self.mux.right
 
     @property
     def flop_row(self) -> int:
@@ -81,15 +76,17 @@ class TileGrid:
         """Area of the core, gaps included [m2]."""
         return self.core_sites * self.site_width * self.core_rows * self.site_height
 
-    @property
-    def cell_sites(self) -> int:
-        """Sites of a tile in which cells can stand."""
-        return self.tile_rows * self.tile_sites - self.mux.flop
+    @cached_property
+    def columns(self) -> Ints:
+        """First site for cells in the rows of each tile, and the first behind, shape (tiles, 2)."""
+        nothing = (0,) * self.tiles
+        right = self.tile_width - np.array(self.mux.right or nothing)
+        return np.stack([np.array(self.mux.left or nothing), right], axis=1)
 
     @property
     def row_area(self) -> float:
         """Area in which cells can stand [m2]."""
-        return self.tiles * self.cell_sites * self.site_width * self.site_height
+        return float(self.row_segments[:, 3].sum()) * self.site_width * self.site_height
 
     @cached_property
     def tile_origin(self) -> Ints:
@@ -104,20 +101,21 @@ class TileGrid:
         tile = np.repeat(np.arange(self.tiles), self.tile_rows)
         row = np.tile(np.arange(self.tile_rows), self.tiles)
         origin = self.tile_origin[tile]
-        flop = np.where(row == self.flop_row, self.mux.flop, 0)
-        site = origin[:, 0] + self.mux.left + flop
-        segments = np.stack([tile, site, origin[:, 1] + row, self.tile_sites - flop], axis=1)
+        first, end = self.columns[tile].T
+        first = first + np.where(row == self.flop_row, self.mux.flop, 0)
+        segments = np.stack([tile, origin[:, 0] + first, origin[:, 1] + row, end - first], axis=1)
         return segments[segments[:, 3] > 0]
 
     def tile_at(self, site: Ints, row: Ints) -> Ints:
         """Tile for whose cells each (site, row) is; -1 in a gap, at a Vdd-MUX or outside."""
         column, across = np.divmod(site, self.tile_width + self.gap_sites)
         line, up = np.divmod(row, self.tile_rows + GAP_ROWS)
-        flop = np.where(up == self.flop_row, self.mux.flop, 0)
-        inside = (across >= self.mux.left + flop) & (across < self.mux.left + self.tile_sites)
-        inside &= up < self.tile_rows
-        inside &= (column >= 0) & (column < self.n) & (line >= 0) & (line < self.n)
-        return np.where(inside, line * self.n + column, -1)
+        inside = (column >= 0) & (column < self.n) & (line >= 0) & (line < self.n)
+        tile = np.where(inside, line * self.n + column, 0)
+        first, end = np.moveaxis(self.columns[tile], -1, 0)
+        first = first + np.where(up == self.flop_row, self.mux.flop, 0)
+        inside &= (across >= first) & (across < end) & (up < self.tile_rows)
+        return np.where(inside, tile, -1)
 
 
 def make_tile_grid(
@@ -161,18 +159,23 @@ def make_tile_grid(
     def rows_of(area: float) -> int:
         return max(1, int(min(round(sqrt(area) / (n * height)), wide_enough)))
 
+    def kept(mux: MuxColumns, tile_rows: int) -> int:
+        return tile_rows * (sum(mux.left) + sum(mux.right)) + n * n * mux.flop
+
     tile_rows, mux = rows_of(row_area), MuxColumns()
     if reserve is not None:
         mux = reserve.columns(tile_rows)
-        kept = (mux.left + mux.right) * tile_rows + mux.flop
-        tile_rows = rows_of(row_area + n * n * kept * width * height)
+        tile_rows = rows_of(row_area + kept(mux, tile_rows) * width * height)
         mux = reserve.columns(tile_rows)
-    tile_sites = ceil(row_area / (n * n * tile_rows * height) / width + mux.flop / tile_rows)
-    longest = (tile_sites - (mux.flop if tile_rows == 1 else 0)) * width
+    sites = row_area / width / height + kept(mux, tile_rows)
+    tile_width = max(ceil(sites / (n * n * tile_rows)), max(mux.left, default=0) + mux.flop)
+    grid = TileGrid(n, tile_rows, tile_width, technology.tile_gap, width, height, mux)
+    flop_sites = mux.flop if tile_rows == 1 else 0
+    longest = (int(np.diff(grid.columns).min()) - flop_sites) * width
     if longest < widest:
         raise PlacementInfeasible(
             f"{n} x {n} tiles are too many: a tile is {longest * 1e6:.2f} µm wide and the widest "
             f"cell {widest * 1e6:.2f} µm; use fewer tiles or a lower utilisation",
             n,
         )
-    return TileGrid(n, tile_rows, tile_sites, technology.tile_gap, width, height, mux)
+    return grid

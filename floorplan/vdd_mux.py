@@ -10,7 +10,7 @@ Left out: the resistance of a row's own rail between its Vdd-MUX and its cells.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, VoltileError
-from voltile.floorplan.mux_cells import FINGERS, MuxCells, MuxReserve, MuxVariant
-from voltile.floorplan.physical_synthesis import PlacedDesign
+from voltile.floorplan.mux_cells import MuxCells, MuxVariant
 from voltile.floorplan.tiles import TileGrid
 from voltile.pdk import Header
 
@@ -28,11 +27,6 @@ Ints = NDArray[np.int64]
 
 # Part of the supply that a header may drop at the peak current.
 DROP = 0.02
-# What a tile keeps for its Vdd-MUX, over the most that a tile of the placement before needs; and
-# how often a design is placed. On processor cores of 10 k to 30 k cells, and on grids of MACs, the
-# most is 1.1 to 2.5 times the mean of all tiles at 3 x 3 tiles and 2.3 to 4.6 times at 7 x 7.
-_ROOM, _ATTEMPTS = 1.1, 4
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -159,69 +153,24 @@ def place_muxes(grid: TileGrid, cells: MuxCells, width: Floats) -> VddMuxes:
     )  # fmt: skip
 
 
-def place_with_muxes(
-    place: Callable[[MuxReserve], PlacedDesign],
-    widths: Callable[[PlacedDesign], Floats],
-    cells: MuxCells,
-    needed: float,
-    n: int,
-) -> tuple[PlacedDesign, VddMuxes]:
-    """Place a design so that the Vdd-MUX of its tiles fit into what the mesh keeps for them.
-
-    How uneven the tiles come out is not known before. Where one needs more than was kept, the
-    design is placed again with as much kept in each.
-
-    Parameters
-    ----------
-    place : callable
-        Places on n x n tiles that keep some room.
-    widths : callable
-        How wide each header of each tile must be in a placement [m], shape (tiles,).
-    needed : float
-        How wide each header of a tile will have to be, as far as is known [m].
-
-    Raises
-    ------
-    PlacementInfeasible
-        When it still does not fit after some placements, or cannot be placed.
-    """
-    for attempt in range(1, _ATTEMPTS + 1):
-        design = place(MuxReserve(cells, _ROOM * needed, n))
-        width = widths(design)
-        try:
-            return design, place_muxes(design.placement.grid, cells, width)
-        except PlacementInfeasible:
-            if attempt == _ATTEMPTS:
-                raise
-        needed = float(width.max())
-    raise AssertionError("unreachable")
-
-
 def _choose(grid: TileGrid, cells: MuxCells, width: Floats) -> tuple[Ints, Ints]:
     """Fingers of the headers, and Vdd-MUX in a row, of each tile."""
-    left, right, _ = grid.mux
-    choices = {  # by the fingers of a row; one border comes after two, and goes before them
-        variant * borders: (variant, borders)
-        for borders, column in ((2, min(left, right)), (1, left))
-        for variant in FINGERS
-        if cells.sites(MuxVariant(variant, False)) + cells.header.well_gap <= column
-    }
-    if not choices:
+    if not grid.mux.left:
         raise PlacementInfeasible(f"{grid.n} x {grid.n} tiles keep no sites for Vdd-MUX", grid.n)
-    per_finger = grid.tile_rows * cells.header.finger_width
-    total = np.array(sorted(choices))
-    worst, most = int(np.argmax(width)), total[-1] * per_finger
-    if width[worst] > most * (1 + _ROUNDING):
+    fingers, borders = cells.choose(width, grid.tile_rows)
+    needed = cells.columns(fingers, borders)
+    short = np.array(needed[:2]) > np.array(grid.mux[:2])
+    short[0] |= np.array(needed.left) + needed.flop > grid.tile_width
+    if short.any():
+        tile = int(np.argmax(short.any(axis=0)))
         raise PlacementInfeasible(
-            f"{grid.n} x {grid.n} tiles cannot hold their Vdd-MUX: tile {worst} needs headers of "
-            f"{width[worst] * 1e6:.1f} µm, and {most * 1e6:.1f} µm fit into the sites kept in its "
-            f"{grid.tile_rows} rows; keep {width[worst] / most:.2f} times as much, or allow a "
-            f"larger drop",
+            f"{grid.n} x {grid.n} tiles cannot hold their Vdd-MUX: in tile {tile}, headers of "
+            f"{width[tile] * 1e6:.1f} µm take {needed.left[tile]} sites at the left border and "
+            f"{needed.right[tile]} at the right one of each row, and it keeps "
+            f"{grid.mux.left[tile]} and {grid.mux.right[tile]}",
             grid.n,
         )
-    chosen = total[np.searchsorted(total, width / per_finger * (1 - _ROUNDING))]
-    pairs = np.array([choices[int(fingers)] for fingers in chosen])
-    return pairs[:, 0], pairs[:, 1]
+    return fingers, borders
 
 
 def _boustrophedon(n: int) -> Ints:

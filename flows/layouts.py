@@ -16,7 +16,6 @@ from voltile.floorplan import (
     ClockTree,
     LayoutArea,
     MuxCells,
-    MuxReserve,
     PlacedDesign,
     Placement,
     TileTimer,
@@ -33,9 +32,7 @@ from voltile.floorplan import (
     mux_cells,
     muxes_from_arrays,
     muxes_to_arrays,
-    place,
     place_and_size,
-    place_with_muxes,
     placement_from_arrays,
     placement_to_arrays,
     size_headers,
@@ -87,7 +84,7 @@ class Layout:
         """Return a placed design with its clock tree."""
         graph, placement = design.graph, design.placement
         tree = build_clock_tree(graph.netlist, graph.clocks, placement, technology)
-        return cls(graph, technology, placement, tree, **others)
+        return cls(graph, technology, placement, tree, design.muxes, **others)
 
     @cached_property
     def wires(self) -> Wires:
@@ -224,13 +221,11 @@ def make_layouts(
 
     layouts = {1: uncut}
     for part, arrays in stages.run_each("placement", keys, place_missing).items():
-        muxes = muxes_from_arrays(arrays)
         design = _design_from_arrays(arrays, uncut.graph)
         drops: dict[str, Any] = {}
-        if headers is not None and muxes is not None:
-            drops = {"drop": headers.drops(design.placement, muxes),
-                     "largest_drop": headers.largest_drop(design.placement, muxes)}  # fmt: skip
-        layouts[meshes[part]] = Layout.of(design, technology, muxes=muxes, **drops)
+        if headers is not None:
+            drops = {"drop": headers.drops(design), "largest_drop": headers.largest_drop(design)}
+        layouts[meshes[part]] = Layout.of(design, technology, **drops)
     return _biased(config, stages, layouts, pool, key)
 
 
@@ -295,22 +290,23 @@ class _Headers:
         ]
         return np.asarray(np.max(needed, axis=0))
 
-    def drops(self, placement: Placement, muxes: VddMuxes) -> dict[tuple[float, float], Floats]:
+    def drops(self, design: PlacedDesign) -> dict[tuple[float, float], Floats]:
         """Part of VddL and of VddH that cells miss when they switch, shape (2, tiles)."""
-        tiles = placement.grid.tiles
+        placement, tiles = design.placement, design.placement.grid.tiles
         current = {
             vdd: item.while_switching(placement.tile, tiles) for vdd, item in self.waveforms.items()
         }
-        return self._drops(muxes, current)
+        return self._drops(design.muxes, current)
 
-    def largest_drop(self, placement: Placement, muxes: VddMuxes) -> float:
+    def largest_drop(self, design: PlacedDesign) -> float:
         """Largest part of a supply that any header drops at its tile's peak current."""
-        drops = self._drops(muxes, self._peaks(placement))
+        drops = self._drops(design.muxes, self._peaks(design.placement))
         return max(float(drop.max()) for drop in drops.values())
 
     def _drops(
-        self, muxes: VddMuxes, current: Mapping[float, Floats]
+        self, muxes: VddMuxes | None, current: Mapping[float, Floats]
     ) -> dict[tuple[float, float], Floats]:
+        assert muxes is not None  # every mesh with headers has them
         header = self.cells.header
         return {
             (low, high): np.stack([
@@ -328,33 +324,23 @@ def _place(
     uncut: Layout, n: int, config: RunConfig, period: float, headers: _Headers | None
 ) -> Arrays:
     """Place a mesh and size its gates, with its Vdd-MUX where the technology has headers."""
-    graph, technology = uncut.graph, uncut.technology
-
-    def place_one(reserve: MuxReserve | None = None) -> PlacedDesign:
-        return place_and_size(
-            graph, technology, n, config.utilisation, config.seed, period, reserve
-        )
-
-    if headers is None:
-        return _design_to_arrays(place_one())
-    # How uneven tiles come out is seen on a placement that is quickly made.
-    quick = place(graph.netlist, graph.clocks, technology, n, config.utilisation, config.seed)
-    design, muxes = place_with_muxes(
-        place_one, lambda design: headers.widths(design.placement), headers.cells,
-        float(headers.widths(quick).max()), n,
-    )  # fmt: skip
-    return _design_to_arrays(design) | muxes_to_arrays(muxes)
+    return _design_to_arrays(place_and_size(
+        uncut.graph, uncut.technology, n, config.utilisation, config.seed, period, headers
+    ))  # fmt: skip
 
 
 def _design_to_arrays(design: PlacedDesign) -> Arrays:
-    return placement_to_arrays(design.placement) | {"cell_type": design.graph.netlist.cell_type}
+    arrays = placement_to_arrays(design.placement)
+    arrays["cell_type"] = design.graph.netlist.cell_type
+    return arrays | (muxes_to_arrays(design.muxes) if design.muxes else {})
 
 
 def _design_from_arrays(arrays: Arrays, graph: TimingGraph) -> PlacedDesign:
     netlist = replace(graph.netlist, cell_type=arrays["cell_type"])
     return PlacedDesign(
-        build_timing_graph(netlist, graph.constraints), placement_from_arrays(arrays)
-    )
+        build_timing_graph(netlist, graph.constraints), placement_from_arrays(arrays),
+        muxes_from_arrays(arrays),
+    )  # fmt: skip
 
 
 def _with_bias(layout: Layout, names: Sequence[str]) -> dict[str, BiasPlan]:

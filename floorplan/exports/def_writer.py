@@ -142,11 +142,12 @@ def _regions(grid: TileGrid, site: tuple[int, int]) -> Iterator[str]:
     bands = [(0, grid.tile_rows, 0)]
     if grid.mux.flop:
         bands = [(0, flop, 0), (flop, flop + 1, grid.mux.flop), (flop + 1, grid.tile_rows, 0)]
-    for tile, (x, y) in enumerate((grid.tile_origin + [grid.mux.left, 0]).tolist()):
+    for tile, (x, y) in enumerate(grid.tile_origin.tolist()):
+        first, end = grid.columns[tile].tolist()
         corners = [
-            f"( {(x + kept) * site[0]} {(y + low) * site[1]} ) "
-            f"( {(x + grid.tile_sites) * site[0]} {(y + high) * site[1]} )"
-            for low, high, kept in bands if low < high and kept < grid.tile_sites
+            f"( {(x + first + kept) * site[0]} {(y + low) * site[1]} ) "
+            f"( {(x + end) * site[0]} {(y + high) * site[1]} )"
+            for low, high, kept in bands if low < high and first + kept < end
         ]  # fmt: skip
         yield f"- TILE_{tile} {' '.join(corners)} + TYPE FENCE ;"
 

@@ -20,7 +20,7 @@ def random_placement(graph, technology, n, seed=1, fill=0.5):
     site, row, tile = (np.zeros(netlist.cells, dtype=np.int64) for _ in range(3))
     used = np.zeros(len(grid.row_segments), dtype=int)
     for cell in rng.permutation(netlist.cells):
-        free = np.flatnonzero(used + width[cell] <= grid.tile_sites)
+        free = np.flatnonzero(used + width[cell] <= grid.tile_width)
         place = int(rng.choice(free))
         tile[cell], start, row[cell], _ = grid.row_segments[place]
         site[cell] = start + used[place]

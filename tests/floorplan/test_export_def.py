@@ -65,10 +65,10 @@ def test_rows_end_at_the_tiles(design, layout, tmp_path):
     width, height = round(grid.site_width * 1e9), round(grid.site_height * 1e9)
     for x, y, way, count, step in rows:
         x, y = int(x), int(y)
-        assert (int(count), int(step)) == (grid.tile_sites, width)
+        assert (int(count), int(step)) == (grid.tile_width, width)
         assert x % width == 0 and y % height == 0
         assert way == ("FS" if y // height % 2 else "N")
-        first, last = x // width, x // width + grid.tile_sites - 1
+        first, last = x // width, x // width + grid.tile_width - 1
         row = np.array([y // height] * 2)
         left, right = grid.tile_at(np.array([first, last]), row)
         assert left == right >= 0

@@ -76,7 +76,7 @@ def mesh(tmp_path_factory):
     technology = technology.with_cells([*used, technology.buffer_cell])
     netlist = netlist_from_arrays(netlist_to_arrays(netlist), technology.library(1.0))
     graph, cells = build_timing_graph(netlist, Constraints()), mux_cells(technology)
-    reserve = MuxReserve(cells, 4e-5, 3)
+    reserve = MuxReserve(cells, np.full(9, 4e-5))
     placement = place(netlist, graph.clocks, technology, 3, 0.7, reserve=reserve)
     muxes = place_muxes(placement.grid, cells, rng.uniform(5e-6, 3e-5, 9))
     grid = make_power_grid(placement.grid, technology, np.full(9, 2e-4), np.full(9, 3e-4), *VDDS)

@@ -61,7 +61,7 @@ def test_tiles_are_filled_to_the_utilisation_and_none_is_empty(placed, toy_techn
     netlist, placement = placed
     grid = placement.grid
     filled = np.bincount(placement.tile, sites_of(netlist, toy_technology), grid.tiles)
-    capacity = grid.tile_rows * grid.tile_sites
+    capacity = grid.tile_rows * grid.tile_width
     assert filled.sum() / (capacity * grid.tiles) == pytest.approx(0.7, abs=0.03)
     assert filled.min() > 0.2 * capacity and filled.max() <= capacity
     assert grid == check_mesh(netlist, toy_technology, grid.n, 0.7)
@@ -220,9 +220,9 @@ def test_tiles_that_cannot_be_legalised_are_refused(toy_technology):
     with pytest.raises(PlacementInfeasible) as fault:
         place(netlist, clocks, toy_technology, 3, 1.0)
     grid = check_mesh(netlist, toy_technology, 3, 1.0)
-    fill = 50 * 14 / (grid.tiles * grid.tile_rows * grid.tile_sites)
+    fill = 50 * 14 / (grid.tiles * grid.tile_rows * grid.tile_width)
     assert str(fault.value).startswith(
-        f"3 x 3 tiles cannot be legalised: tiles of {grid.tile_rows} rows by {grid.tile_sites} "
+        f"3 x 3 tiles cannot be legalised: tiles of {grid.tile_rows} rows by {grid.tile_width} "
         f"sites, {fill:.0%} full ("
     )
     assert str(fault.value).endswith("); use fewer tiles or a lower utilisation")

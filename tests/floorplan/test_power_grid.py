@@ -21,7 +21,7 @@ LOW, HIGH = 0.6, 1.0
 
 
 def mesh(n=3):
-    return TileGrid(n, 50, 400, 4, 2e-7, 1.4e-6, MuxColumns(23, 0, 28))
+    return TileGrid(n, 50, 423, 4, 2e-7, 1.4e-6, MuxColumns((23,) * n * n, (0,) * n * n, 28))
 
 
 def currents(grid, total=2e-3):
@@ -164,7 +164,7 @@ def test_technology_without_upper_metal_is_refused(mux_technology, lacking, dire
 
 
 def test_area_is_that_of_dissertation_table_4_1(toy_mac, mux_technology):
-    grid = TileGrid(2, 10, 60, 4, 2e-7, 1.4e-6, MuxColumns(11, 0, 28))
+    grid = TileGrid(2, 10, 71, 4, 2e-7, 1.4e-6, MuxColumns((11,) * 4, (0,) * 4, 28))
     muxes = place_muxes(grid, mux_cells(mux_technology), np.full(4, 4 * 10 * 0.5e-6))
     tree = SimpleNamespace(area=np.array([2e-12, 3e-12]))
     area = layout_area(toy_mac.netlist, grid, tree, muxes)

@@ -81,7 +81,7 @@ def test_layout_shows_the_number_of_every_tile_where_it_is(axes_of, result):
     texts = {int(text.get_text()): text.get_position() for text in axis.texts}
     assert sorted(texts) == list(range(36))
     for tile, (x, y) in texts.items():
-        column = x * 1e-6 / grid.site_width / (grid.tile_sites + grid.gap_sites)
+        column = x * 1e-6 / grid.site_width / (grid.tile_width + grid.gap_sites)
         row = y * 1e-6 / grid.site_height / (grid.tile_rows + 1)
         assert (int(row), int(column)) == divmod(tile, 6)
 
