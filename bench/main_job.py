@@ -1,13 +1,19 @@
-"""The main job on a RISC-V core with recorded activity: cost of each stage, and the savings.
+"""The main job on a RISC-V core with recorded activity: cost, area, savings, and what eats them.
 
-Prints the tables of docs/benchmarks.md: wall time and peak memory per stage of a fresh run; mean
-savings of FINE-VH beside those of the dissertation (4.1.4); and what explains the difference: the
-speed that cutting costs, the saving against ideal-DVFS of the same cut layout, and the share of
-leakage.
+Prints the tables of docs/benchmarks.md: wall time and peak memory per stage of a fresh run; the
+rows of dissertation Table 4.1 beside the published ones; mean savings of FINE-VH beside those of
+4.1.4; and, for the finest mesh, what each effect does to the saving against ideal-DVFS: cutting,
+drivers at VddL, the drop of the headers, poly-bias, and the search beyond Algorithm 5.
+
+    ./run python bench/main_job.py cv32e40p --tech sky130-spice --period 9
 """
 
+import argparse
 import shutil
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from designs import DESIGNS
@@ -15,82 +21,163 @@ from prepared import FOLDER, faults_through, parser_of
 from riscv_trace import record_trace
 
 from voltile.flows import RunConfig, RunResult, run, write_outputs
+from voltile.flows.layouts import Layout
 from voltile.pdk import LibrarySet
-from voltile.power import evaluate_supplies, ideal_dvfs
+from voltile.power import (
+    OperatingCurve,
+    PowerModel,
+    evaluate_interval,
+    evaluate_supplies,
+    fine_vh,
+    ideal_dvfs,
+)
 
-# Mean savings at 49 tiles in the dissertation: (interval as a share of nominal Vdd) -> scheme.
-DISSERTATION = {
-    "wide (20 %)": {"ideal": 0.234, "hopping": 0.435, "dithering": 0.275},
-    "narrow (10 %)": {"ideal": 0.346, "hopping": None, "dithering": 0.353},
-}
+# Dissertation Table 4.1, cv32e40p's predecessor at 9, 25 and 49 tiles: area overhead, interface
+# cells.
+TABLE_4_1 = {3: ("2.42 %", "38 %"), 5: ("3.86 %", "57 %"), 7: ("5.95 %", "63 %")}
+# Mean savings at 49 tiles in the dissertation, 4.1.4.
+DISSERTATION = (
+    "| dissertation, wide (20 %), poly-bias | 7 x 7 | 23.4% | | 43.5% | 27.5% | 58.9% | |",
+    "| dissertation, narrow (10 %), poly-bias | 7 x 7 | 34.6% | | | 35.3% | 69.2% | |",
+    "| dissertation, narrow (10 %), no poly-bias | 7 x 7 | 10.8% | | | | | |",
+)
 
 
-def main(name: str) -> None:
-    """Run, and print both tables."""
-    out = FOLDER / f"main-job-{name}"
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    record_trace(name, 1000, out / "trace.vcd")
-    sources = DESIGNS[name]()
-    config = RunConfig(files=tuple(sources.files), top=sources.top, activity=str(out / "trace.vcd"))
+def main(given: argparse.Namespace) -> None:
+    """Run, and print the tables."""
+    name = f"main-job-{given.design}" + (f"-{given.tech}" if given.tech else "")
+    out = FOLDER / name
+    if not given.keep:
+        shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    record_trace(given.design, 1000, out / "trace.vcd")
+    sources = DESIGNS[given.design]()
+    config = RunConfig(
+        files=tuple(sources.files), top=sources.top, activity=str(out / "trace.vcd"),
+        tech=given.tech or RunConfig.tech, tiles=tuple(given.tiles), poly_bias=given.poly_bias,
+        period=given.period * 1e-9 if given.period else None,
+    )  # fmt: skip
     result = run(config, out, lambda line: print(line, file=sys.stderr))
     with result.meter.stage("report"):
         write_outputs(result, out)
-    print("| stage | wall [s] | peak [MB] |\n| --- | --- | --- |")
+    for table in (_costs(result), _areas(result), _savings(result), _effects(result)):
+        print("\n".join(table), end="\n\n", flush=True)
+
+
+def _costs(result: RunResult) -> Iterator[str]:
+    yield "| stage | wall [s] | peak [MB] |\n| --- | --- | --- |"
     costs = result.meter.costs
     for stage, cost in costs.items():
-        print(f"| {stage} | {cost.wall_s:.1f} | {cost.peak_bytes / 1e6:.0f} |")
+        yield f"| {stage} | {cost.wall_s:.1f} | {cost.peak_bytes / 1e6:.0f} |"
     total = sum(cost.wall_s for cost in costs.values())
     peak = max(cost.peak_bytes for cost in costs.values())
-    print(f"| total | {total:.1f} | {peak / 1e6:.0f} |\n")
-    print("| interval | tiles | ideal-DVFS | Vdd-hopping | Vdd-dithering | area at VddL |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    yield f"| total | {total:.1f} | {peak / 1e6:.0f} |"
+
+
+def _areas(result: RunResult) -> Iterator[str]:
+    yield "| tiles | core [µm2] | more | published | Vdd-MUX of it | rows | wire [m] | period at \
+nominal Vdd [ns] | against uncut | interface cells | published |"
+    yield "| --- " * 11 + "|"
+    uncut = result.layouts[1]
+    for n, layout in sorted(result.layouts.items()):
+        area = layout.area
+        published = TABLE_4_1.get(n, ("", ""))
+        yield (
+            f"| {n} x {n} | {area.core * 1e12:.0f} | {area.overhead(uncut.area):.1%} | "
+            f"{published[0]} | {area.muxes / area.core:.1%} | {area.rows} | "
+            f"{layout.placement.net_length.sum():.3f} | {layout.min_period * 1e9:.3f} | "
+            f"{layout.min_period / uncut.min_period - 1:+.1%} | {layout.interface.mean():.0%} | "
+            f"{published[1]} |"
+        )
+
+
+def _savings(result: RunResult) -> Iterator[str]:
+    yield "| interval, poly-bias, selection | tiles | ideal-DVFS | ideal-DVFS, poly-bias on all \
+cells | Vdd-hopping | Vdd-dithering | area at VddL | leakage |"
+    yield "| --- " * 8 + "|"
     for row in result.savings:
         share = row["dvdd_v"] / result.technology.nominal_vdd
-        print(
-            f"| {row['dvdd_v'] * 1e3:.0f} mV ({share:.1%}) | {row['tiles']:.0f} x "
-            f"{row['tiles']:.0f} | {row['ideal']:.1%} | {row['hopping']:.1%} | "
-            f"{row['dithering']:.1%} | {row['area_at_low']:.1%} |"
+        others = (row.get(key) for key in ("ideal", "ideal_all", "hopping", "dithering"))
+        yield (
+            f"| {row['dvdd_v'] * 1e3:.0f} mV ({share:.1%}), {row['bias']}, {row['selection']} | "
+            f"{row['tiles']} x {row['tiles']} | "
+            + " | ".join("" if saving is None else f"{saving:.1%}" for saving in others)
+            + f" | {row['area_at_low']:.1%} | {row['leakage']:.1%} |"
         )
-    for width, saving in DISSERTATION.items():
-        cells = (f"{s:.1%}" if s else "-" for s in (saving[k] for k in saving))
-        print(f"| dissertation, {width} | 7 x 7 | {' | '.join(cells)} | |")
-    print()
-    explain(result)
+    yield from DISSERTATION
 
 
-def explain(result: RunResult) -> None:
-    """Print what separates the savings from the dissertation's."""
-    technology = result.technology
-    levels = [0.24, 0.12]
-    print("| tiles | period at nominal Vdd [ns] | against uncut | "
-          + " | ".join(f"{1e3 * x:.0f} mV, against ideal-DVFS of this layout" for x in levels)
-          + " |")  # fmt: skip
-    print("| --- | --- | --- | --- | --- |")
-    vdds = np.round(np.linspace(technology.vdds[0], technology.vdds[-1], 25), 6)
+def _effects(result: RunResult) -> Iterator[str]:
+    """One effect after another on the finest mesh, each row with all of those above it."""
+    technology, n = result.technology, max(result.config.tiles)
+    layout = result.layouts[n]
+    ideal, *_ = (curve for curve in result.curves if curve.scheme == "ideal")
+    counts = sorted(result.config.intervals)
+    span = technology.vdds[-1] - technology.vdds[0]
+    yield (f"| {n} x {n} tiles, against ideal-DVFS | "
+           + " | ".join(f"{1e3 * span / count:.0f} mV" for count in counts) + " |")  # fmt: skip
+    yield "| --- " * (1 + len(counts)) + "|"
+    vdds = np.round(np.linspace(technology.vdds[0], technology.vdds[-1], 17), 6)
     libraries = [LibrarySet.of(technology, [float(vdd)]) for vdd in vdds]
-    for n in result.config.tiles:
-        layout = result.layouts[n]
-        points = evaluate_supplies(
-            layout.graph, layout.wires, layout.tree, result.activity, libraries
-        )
-        ideal = ideal_dvfs(points, result.frequency)
-        savings = [
-            curve.saving_against(ideal)
-            for width in levels
-            for curve in result.curves
-            if curve.scheme == "fine-vh" and curve.n == n and abs(curve.interval - width) < 1e-6
-        ]
-        slower = result.min_period[n] / result.min_period[1] - 1
-        print(f"| {n} x {n} | {result.min_period[n] * 1e9:.2f} | {slower:+.1%} | "
-              + " | ".join(f"{saving:.1%}" for saving in savings) + " |")  # fmt: skip
-    top = points.leakage[-1] / (points.leakage[-1] + points.frequency[-1] * points.energy[-1])
-    low = points.leakage[0] / (points.leakage[0] + points.frequency[0] * points.energy[0])
-    print(f"\nLeakage is {top:.2%} of the power at the highest supply, {low:.2%} at the lowest.")
+    own = evaluate_supplies(layout.graph, layout.wires, layout.tree, result.activity, libraries)
+    within = result.frequency <= own.frequency.max()
+    cut = ideal_dvfs(own, result.frequency[within])
+    saving = float(np.mean(1 - cut.power / ideal.power[within]))
+    row = " | ".join([f"{saving:.1%}"] * len(counts))
+    yield f"| the cut layout itself, under ideal-DVFS | {row} |"
+    plain = replace(layout, drop={})
+    steps = [
+        ("Algorithm 5, supplies of drivers ignored", plain, False, "none"),
+        ("and counted (Eq. 4.3, delay factors)", plain, True, "none"),
+        ("and the drop of the headers", layout, True, "none"),
+    ]
+    if result.bias != "none":
+        steps.append((f"and poly-bias ({result.bias})", layout, True, result.bias))
+    for label, design, mixed, bias in steps:
+        curves = [_curve(result, design, count, mixed, bias) for count in counts]
+        yield f"| {label} | " + " | ".join(_saving(curve, ideal) for curve in curves) + " |"
+    found = [
+        next(curve for curve in result.curves
+             if curve.scheme == "fine-vh" and curve.n == n and curve.selection == "search"
+             and abs(curve.interval - span / count) < 1e-9)
+        for count in counts
+    ]  # fmt: skip
+    row = " | ".join(_saving(item, ideal) for item in found)
+    yield f"| and the search beyond it | {row} |"
+
+
+def _saving(curve: OperatingCurve, ideal: OperatingCurve) -> str:
+    reached = len(curve.power)
+    return f"{float(np.mean(1 - curve.power / ideal.power[:reached])):.1%}"
+
+
+def _curve(
+    result: RunResult, layout: Layout, count: int, mixed: bool, bias: str
+) -> OperatingCurve:
+    technology = result.technology
+    levels = np.round(np.linspace(technology.vdds[0], technology.vdds[-1], count + 1), 6).tolist()
+    biases = technology.biases[:1] if bias == "none" else technology.biases
+    intervals = []
+    for ends in pairwise(levels):
+        pair = LibrarySet.of(technology, ends, biases)
+        if not mixed:
+            pair = replace(pair, mixed_supply=None)
+        model = PowerModel(
+            layout.graph.netlist, layout.tree, result.activity, pair.libraries, pair.mixed_supply,
+            pair.leakage_corner,
+        )  # fmt: skip
+        intervals.append(evaluate_interval(layout.tile_timer(pair, bias), model, result.frequency))
+    reach = max(item.plan.reach for item in intervals)
+    return fine_vh(layout.n, intervals, result.frequency[result.frequency <= reach])[0]
 
 
 if __name__ == "__main__":
     parser = parser_of(__doc__)
     parser.add_argument("design", nargs="?", choices=DESIGNS, default="cv32e40p")
+    parser.add_argument("--tech", default="", help="technology (default: Voltile's)")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[3, 5, 7], help="N of the meshes")
+    parser.add_argument("--period", type=float, help="clock period of synthesis and sizing [ns]")
+    parser.add_argument("--poly-bias", default="interface", help="none, interface or all")
+    parser.add_argument("--keep", action="store_true", help="read finished stages again")
     with faults_through(parser):
-        main(parser.parse_args().design)
+        main(parser.parse_args())

@@ -7,8 +7,9 @@ import numpy as np
 
 from voltile.core import PlacementInfeasible
 from voltile.floorplan.mux_cells import MuxCells, MuxReserve
-from voltile.floorplan.placement import Floats, Placement, check_mesh, place_on
+from voltile.floorplan.placement import Floats, Placement, Pull, check_mesh, place_on
 from voltile.floorplan.sizing import resize
+from voltile.floorplan.slack_use import cell_slack
 from voltile.floorplan.timing import Timer, Timing
 from voltile.floorplan.timing_graph import TimingGraph, build_timing_graph
 from voltile.floorplan.vdd_mux import VddMuxes, place_muxes
@@ -20,6 +21,9 @@ _PLACEMENTS = 2
 # Nets count as critical from this share of the critical path's delay on, and weigh up to this much.
 _CRITICAL_FROM = 0.7
 _HEAVIEST = 10.0
+# Weight of what draws the most critical cells together, and the slack from which on cells are left
+# alone, a part of the period.
+_PULL, _PULLED_BELOW = 1.0, 0.15
 # What a tile keeps for its Vdd-MUX, over what it needs as the cells stand; and how often they are
 # moved until that suffices.
 _ROOM, _ATTEMPTS = 1.1, 8
@@ -61,6 +65,8 @@ def place_and_size(
     seed: int = 1,
     period: float = 0.0,
     headers: HeaderNeeds | None = None,
+    gather: bool = False,
+    spare: float = 0.0,
 ) -> PlacedDesign:
     """Place a netlist on an n x n mesh and size its gates for a clock period.
 
@@ -74,6 +80,10 @@ def place_and_size(
         shortest that is found takes its place; by default it always is.
     headers : HeaderNeeds, optional
         By default there are no Vdd-MUX.
+    gather : bool
+        Whether critical cells are drawn to each other, so that fewer tiles hold any.
+    spare : float
+        Part of the period that paths keep as slack, where they have it (`resize`).
 
     Raises
     ------
@@ -81,38 +91,46 @@ def place_and_size(
         When the cells cannot be legalised in that many tiles, or their Vdd-MUX do not fit.
     """
     choice = DriveChoice(technology)
-    weight, reserve = None, None
+    weight, reserve, pull = None, None, None
     for _ in range(_PLACEMENTS):
         grid = check_mesh(graph.netlist, technology, n, utilisation, reserve)
-        placement = place_on(grid, graph.netlist, graph.clocks, technology, seed, weight)
-        sizing = resize(graph, placement.wires(technology), choice, period)
+        placement = place_on(grid, graph.netlist, graph.clocks, technology, seed, weight, pull=pull)
+        sizing = resize(graph, placement.wires(technology), choice, period, spare)
         graph = build_timing_graph(sizing.netlist, graph.constraints)
         weight = criticality_weights(sizing.timing)
+        if gather:
+            pull = gathering_pull(sizing.timing, placement)
         if headers is not None:
             reserve = MuxReserve(headers.cells, _ROOM * headers.widths(placement))
-    design = _legalize(PlacedDesign(graph, placement), technology, seed, headers)
-    sizing = resize(design.graph, design.placement.wires(technology), choice, period)
+    kept = technology, seed, weight, pull, headers
+    design = _legalize(PlacedDesign(graph, placement), *kept)
+    sizing = resize(design.graph, design.placement.wires(technology), choice, period, spare)
     graph = build_timing_graph(sizing.netlist, graph.constraints)
-    touched = _legalize(PlacedDesign(graph, design.placement), technology, seed, headers)
+    touched = _legalize(PlacedDesign(graph, design.placement), *kept)
     return min(design, touched, key=lambda item: _cost(item, technology, period))
 
 
 def _legalize(
-    design: PlacedDesign, technology: Technology, seed: int, headers: HeaderNeeds | None
+    design: PlacedDesign,
+    technology: Technology,
+    seed: int,
+    weight: Floats | None,
+    pull: Pull | None,
+    headers: HeaderNeeds | None,
 ) -> PlacedDesign:
     """Move cells, some wider than their places, to legal ones, and put Vdd-MUX beside them.
 
     Cells that move draw their current elsewhere: what tiles keep follows, until it suffices.
     """
     graph, placement = design.graph, design.placement
-    grid, fixed = placement.grid, (graph.netlist, graph.clocks, technology, seed)
+    grid, kept = placement.grid, (graph.netlist, graph.clocks, technology, seed, weight)
     if headers is None:
-        return PlacedDesign(graph, place_on(grid, *fixed, near=placement))
+        return PlacedDesign(graph, place_on(grid, *kept, near=placement, pull=pull))
     needed = headers.widths(placement)
     for attempt in range(1, _ATTEMPTS + 1):
         reserve = MuxReserve(headers.cells, _ROOM * needed)
         grid = replace(grid, mux=reserve.columns(grid.tile_rows))
-        placement = place_on(grid, *fixed, near=placement)
+        placement = place_on(grid, *kept, near=placement, pull=pull)
         needed = np.maximum(needed, headers.widths(placement))
         try:
             muxes = place_muxes(grid, headers.cells, headers.widths(placement))
@@ -142,3 +160,17 @@ def criticality_weights(timing: Timing) -> Floats:
     slack = timing.slack(period).reshape(-1, 2).min(axis=1)
     excess = np.clip((1 - slack / period - _CRITICAL_FROM) / (1 - _CRITICAL_FROM), 0, 1)
     return np.asarray(1 + (_HEAVIEST - 1) * excess**2)
+
+
+def gathering_pull(timing: Timing, placement: Placement) -> Pull:
+    """Return the point amid the critical cells, and how much it is to draw each of them.
+
+    Cells of the critical path are drawn as by `_PULL` nets, those with 15 % of slack no more.
+    """
+    grid, period = placement.grid, timing.min_period
+    critical = np.clip(1 - cell_slack(timing, period) / (_PULLED_BELOW * period), 0, 1)
+    x, y = (
+        float(np.average(places, weights=critical + 1e-9)) * size
+        for places, size in ((placement.site, grid.site_width), (placement.row, grid.site_height))
+    )
+    return Pull(_PULL * critical, x, y)

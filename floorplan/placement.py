@@ -50,6 +50,15 @@ class Placement:
         )
 
 
+@dataclass(frozen=True)
+class Pull:
+    """A point that draws cells [m], each as a net of some weight would, shape (cells,)."""
+
+    weight: Floats
+    x: float
+    y: float
+
+
 def place(
     netlist: Netlist,
     clocks: ClockNetwork,
@@ -73,6 +82,7 @@ def place_on(
     seed: int = 1,
     net_weight: Floats | None = None,
     near: Placement | None = None,
+    pull: Pull | None = None,
 ) -> Placement:
     """Place a netlist on a mesh.
 
@@ -86,7 +96,9 @@ def place_on(
         How much the length of each net counts; by default all the same.
     near : Placement, optional
         Of the same instances on the same mesh, perhaps in other widths: each goes to a legal place
-        near where it stands there, and net weights do not matter. By default all are placed anew.
+        near where it stands there. By default all are placed anew.
+    pull : Pull, optional
+        Where cells are drawn to; by default nowhere.
 
     Raises
     ------
@@ -96,12 +108,18 @@ def place_on(
     width = _cell_width(netlist, technology)
     port_x, port_y = _boundary_positions(grid, len(netlist.port_net))
     pin_x, pin_y = _pin_offsets(netlist, technology)
-    problem = _problem(netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed)
+    if net_weight is None:
+        net_weight = np.ones(netlist.nets)
+    if pull is None:
+        pull = Pull(np.zeros(netlist.cells), 0.0, 0.0)
+    problem = _problem(
+        netlist, clocks, grid, width, (pin_x, pin_y), (port_x, port_y), seed, net_weight, pull
+    )
     if near is not None:
         start = near.site * UNITS_PER_SITE, near.row * problem.height
         problem = replace(problem, start=start)
     try:
-        x, y = place_cells(problem, net_weight)
+        x, y = place_cells(problem)
     except RuntimeError as error:
         fill = width.sum() * technology.site_height / grid.row_area
         raise PlacementInfeasible(
@@ -197,6 +215,8 @@ def _problem(
     offset: tuple[Floats, Floats],
     port: tuple[Floats, Floats],
     seed: int,
+    net_weight: Floats,
+    pull: Pull,
 ) -> PlacerInput:
     net, node, pin = _net_pins(netlist, clocks)
     library_pin = netlist.pin_library[pin]
@@ -213,13 +233,14 @@ def _problem(
     return PlacerInput(
         width=units(width),
         height=height,
-        net=net[first],
         net_first=np.append(first, len(net)),
         net_node=node,
         net_x=units(at[0]),
         net_y=units(at[1]),
-        port_x=units(port[0]),
-        port_y=units(port[1]),
+        net_weight=net_weight[net[first]],
+        pull=pull.weight,
+        fixed_x=units(np.append(port[0], pull.x)),
+        fixed_y=units(np.append(port[1], pull.y)),
         segments=np.concatenate([rows, segments[:, 2:3] % 2], axis=1),
         seed=seed,
     )

@@ -24,31 +24,32 @@ _SPREAD = 0.8
 
 @dataclass(frozen=True)
 class PlacerInput:
-    """What the placer needs, in its own units. Net i is net `net[i]` of the netlist.
+    """What the placer needs, in its own units. Net i counts `net_weight[i]`.
 
     `segments` are pieces of row: left end, lower end, width, and whether upside down. `start` are
-    the lower left corners of cells that stand already, in x and in y.
+    the lower left corners of cells that stand already, in x and in y. The last of the fixed points
+    draws cells as nets of weight `pull` would.
     """
 
     width: Ints
     height: int
-    net: Ints
     net_first: Ints
     net_node: Ints
     net_x: Ints
     net_y: Ints
-    port_x: Ints
-    port_y: Ints
+    net_weight: Floats
+    pull: Floats
+    fixed_x: Ints
+    fixed_y: Ints
     segments: Ints
     seed: int
     start: tuple[Ints, Ints] | None = None
 
 
-def place_cells(problem: PlacerInput, net_weight: Floats | None = None) -> tuple[Ints, Ints]:
+def place_cells(problem: PlacerInput) -> tuple[Ints, Ints]:
     """Return the lower left corners of the cells, in the placer's units.
 
-    Cells that stand already go to legal places near by, and on from there where wires get shorter;
-    weights do not matter to that.
+    Cells that stand already go to legal places near by, and on from there where wires get shorter.
 
     Raises
     ------
@@ -56,30 +57,28 @@ def place_cells(problem: PlacerInput, net_weight: Floats | None = None) -> tuple
         When the cells cannot be legalised.
     """
     if problem.start is not None:
-        return _run_coloquinte(problem, None, spread=False)
+        return _run_coloquinte(problem, spread=False)
     try:
-        return _run_coloquinte(problem, net_weight, spread=True)
+        return _run_coloquinte(problem, spread=True)
     except RuntimeError:  # in small tiles, cells that are widened may not fit where they are not
-        return _run_coloquinte(problem, net_weight, spread=False)
+        return _run_coloquinte(problem, spread=False)
 
 
-def _run_coloquinte(
-    problem: PlacerInput, net_weight: Floats | None, spread: bool
-) -> tuple[Ints, Ints]:
+def _run_coloquinte(problem: PlacerInput, spread: bool) -> tuple[Ints, Ints]:
     import coloquinte
 
-    cells, ports = len(problem.width), len(problem.port_x)
-    circuit = coloquinte.Circuit(cells + ports)
-    circuit.cell_width = [*problem.width.tolist(), *[0] * ports]
-    circuit.cell_height = [*[problem.height] * cells, *[0] * ports]
-    circuit.cell_is_fixed = [*[False] * cells, *[True] * ports]
-    circuit.cell_is_obstruction = [*[True] * cells, *[False] * ports]
+    cells, fixed = len(problem.width), len(problem.fixed_x)
+    circuit = coloquinte.Circuit(cells + fixed)
+    circuit.cell_width = [*problem.width.tolist(), *[0] * fixed]
+    circuit.cell_height = [*[problem.height] * cells, *[0] * fixed]
+    circuit.cell_is_fixed = [*[False] * cells, *[True] * fixed]
+    circuit.cell_is_obstruction = [*[True] * cells, *[False] * fixed]
     polarity = coloquinte.CellRowPolarity
-    circuit.cell_row_polarity = [*[polarity.SAME] * cells, *[polarity.ANY] * ports]
+    circuit.cell_row_polarity = [*[polarity.SAME] * cells, *[polarity.ANY] * fixed]
     middle = problem.segments[:, :2].mean(axis=0).astype(int)
     start_x, start_y = problem.start or (np.full(cells, place) for place in middle)
-    circuit.cell_x = [*start_x.tolist(), *problem.port_x.tolist()]
-    circuit.cell_y = [*start_y.tolist(), *problem.port_y.tolist()]
+    circuit.cell_x = [*start_x.tolist(), *problem.fixed_x.tolist()]
+    circuit.cell_y = [*start_y.tolist(), *problem.fixed_y.tolist()]
     orientation = (coloquinte.CellOrientation.N, coloquinte.CellOrientation.FS)
     circuit.rows = [
         coloquinte.Row(
@@ -89,11 +88,14 @@ def _run_coloquinte(
         for x, y, width, flipped in problem.segments.tolist()
     ]
     node, x, y = (item.tolist() for item in (problem.net_node, problem.net_x, problem.net_y))
-    weight = np.ones(len(problem.net)) if net_weight is None else net_weight[problem.net]
     first = problem.net_first
-    for start, stop, heavy in zip(first[:-1], first[1:], weight.tolist(), strict=True):
+    for start, stop, heavy in zip(first[:-1], first[1:], problem.net_weight.tolist(), strict=True):
         if stop - start > 1:
             circuit.add_net(node[start:stop], x[start:stop], y[start:stop], heavy)
+    middle_y = problem.height // 2
+    for cell in np.flatnonzero(problem.pull).tolist():
+        offsets = [int(problem.width[cell]) // 2, 0], [middle_y, 0]
+        circuit.add_net([cell, cells + fixed - 1], *offsets, float(problem.pull[cell]))
     circuit.check()
     parameters = coloquinte.ColoquinteParameters(_EFFORT, problem.seed)
     with _silent():

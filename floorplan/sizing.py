@@ -62,7 +62,13 @@ class Sizing:
     timing: Timing
 
 
-def resize(graph: TimingGraph, wires: Wires, choice: DriveChoice, period: float = 0.0) -> Sizing:
+def resize(
+    graph: TimingGraph,
+    wires: Wires,
+    choice: DriveChoice,
+    period: float = 0.0,
+    spare: float = 0.0,
+) -> Sizing:
     """Size the gates of a placed netlist: the least area and leakage at a clock period.
 
     No net gets a load beyond what its driver may carry, where any drive can.
@@ -74,12 +80,15 @@ def resize(graph: TimingGraph, wires: Wires, choice: DriveChoice, period: float 
     period : float
         Clock period that is short enough [s]. Where it is out of reach, the shortest that is found
         takes its place; by default it always is.
+    spare : float
+        Part of the period that paths keep as slack, where they have it, when cells are made
+        cheaper.
     """
     problem = SizingProblem(Timer(graph, choice.libraries), wires, choice)
     start = choice.rank[graph.netlist.cell_type]
     before = problem.analyze(start)
     drive, timing = _search(problem, start, before, period)
-    drive, timing = _save(problem, drive, timing, max(timing.min_period, period))
+    drive, timing = _save(problem, drive, timing, max(timing.min_period, period), spare)
     netlist = replace(graph.netlist, cell_type=choice.cell(graph.netlist.cell_type, drive))
     return Sizing(netlist, before, timing)
 
@@ -150,7 +159,7 @@ class _Weights:
 
 
 def _save(
-    problem: SizingProblem, drive: Ints, timing: Timing, period: float
+    problem: SizingProblem, drive: Ints, timing: Timing, period: float, spare: float
 ) -> tuple[Ints, Timing]:
     """Give cells the cheapest drives for which a clock period, which is met, is still met."""
     from voltile.floorplan.sizing_passes import largest_slopes, save_drives
@@ -161,7 +170,7 @@ def _save(
         cost = problem.cost(drive)
         cheaper = save_drives(
             tables, drive, records, problem.instances, problem.drives, timing.load, timing.slew,
-            timing.wire_delay, timing.arrival, np.stack(timing.required(kept)),
+            timing.wire_delay, timing.arrival, np.stack(timing.required((1 - spare) * kept)),
             largest_slopes(tables, drive, records, timing.load, timing.slew),
         )  # fmt: skip
         drive, timing = _in_time(problem, drive, cheaper, timing, kept)
