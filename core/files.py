@@ -14,6 +14,11 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
     The temporary name keeps the suffix, since some writers choose the format by it. A link stays:
     what it points to is written. A device or pipe is written to when the block ends.
+
+    Raises
+    ------
+    OSError
+        Naming a file, also where the disk is full.
     """
     if path.exists() and not path.is_file():
         with tempfile.TemporaryDirectory(prefix="voltile-") as folder:
@@ -29,6 +34,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

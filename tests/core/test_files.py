@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,17 @@ def test_folder_that_is_not_there_is_an_error(tmp_path):
         write_atomically(tmp_path / "missing" / "x.json"),
     ):
         raise AssertionError("the block must not run")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_names_the_file(tmp_path):
+    """Writing fails with no name: the stream was opened before."""
+    with pytest.raises(OSError, match="No space left") as fault:
+        with write_atomically(tmp_path / "x.json"), Path("/dev/full").open("w") as stream:
+            stream.write("{}")
+            stream.flush()
+    assert fault.value.filename == str(tmp_path / "x.json")
+    assert names(tmp_path) == []
 
 
 def test_file_hash_is_sha256(tmp_path):
