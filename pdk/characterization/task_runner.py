@@ -1,9 +1,11 @@
 """Runs independent tasks whose results are kept in files, so that a killed job can go on.
 
-Every result has a key, the hash of all that it depends on. A file with the right key is the result;
-any other, or a damaged one, is made again.
+Every result has a key, the hash of all that it depends on, and a checksum of its own. A file with
+the right key is the result; any other, or a damaged one, is made again.
 """
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import AbstractContextManager, suppress
@@ -18,12 +20,15 @@ Pools = Callable[[], AbstractContextManager[Executor]]
 # Tasks handed to the executor at a time, and how many pools may break before the job gives up.
 _IN_FLIGHT, _POOLS = 64, 3
 
+# What a file holds; those of earlier versions have no checksum.
+_FRAME = re.compile(r'\{"key":"(\w+)"(?:,"sha256":"(\w+)")?,"result":(.*)\}\n', re.DOTALL)
+
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 
 class KeptResults:
-    """Texts by name in a folder, each with its key.
+    """Texts by name in a folder, each with its key and checksum.
 
     Raises
     ------
@@ -45,11 +50,10 @@ class KeptResults:
 
     def read(self, name: str, key: str, parse: Callable[[str], _Result]) -> _Result | None:
         """Return what is kept under a name and key; None where there is nothing whole."""
-        head, tail = _frame(key)
         try:
-            text = (self.folder / f"{name}.json").read_text()
-            if text.startswith(head) and text.endswith(tail):
-                return parse(text[len(head) : -len(tail)])
+            found = _FRAME.fullmatch((self.folder / f"{name}.json").read_text())
+            if found and found[1] == key and found[2] in (None, _checksum(found[3])):
+                return parse(found[3])
         except (OSError, ValueError, KeyError, TypeError):
             pass  # absent, or damaged
         return None
@@ -58,13 +62,14 @@ class KeptResults:
         """Keep a JSON text."""
         path = self.folder / f"{name}.json"
         path.parent.mkdir(exist_ok=True)
-        head, tail = _frame(key)
         with write_atomically(path) as temporary:
-            temporary.write_text(head + text + tail)
+            temporary.write_text(
+                f'{{"key":"{key}","sha256":"{_checksum(text)}","result":{text}}}\n'
+            )
 
 
-def _frame(key: str) -> tuple[str, str]:
-    return f'{{"key":"{key}","result":', "}\n"
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def run_tasks(

@@ -6,6 +6,7 @@ Most tests measure by formula in this process; the last ones run ngspice.
 import csv
 import json
 import lzma
+import re
 import shutil
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -276,7 +277,16 @@ def test_parts_fit_together(config, calls, tmp_path):
     assert len(calls) == 2 * len(set(calls))
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "binary", "other key", "other content"])
+def flipped(text, before):
+    """The text with one bit turned at the end of what matches: a digit stays a digit."""
+    content, at = bytearray(text.encode()), re.search(before, text).end() - 1
+    content[at] ^= 1
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut", "empty", "binary", "other key", "other content", "one bit", "checksum"]
+)
 def test_damaged_measurement_is_made_again(config, calls, tmp_path, damage):
     characterize(config, tmp_path / "out", Inline)
     first = products(tmp_path / "out")
@@ -289,10 +299,22 @@ def test_damaged_measurement_is_made_again(config, calls, tmp_path, damage):
         "binary": bytes(range(256)),
         "other key": text.replace('"key":"', '"key":"f').encode(),
         "other content": (text[: text.index('"result":') + 9] + "{}}\n").encode(),
+        "one bit": flipped(text, r'"delay":\D*\d'),
+        "checksum": flipped(text, r'"sha256":"'),
     }[damage])  # fmt: skip
     characterize(config, tmp_path / "out", Inline)
     assert calls == [(INV.name, "pb1", 0.8)]
     assert products(tmp_path / "out") == first
+
+
+def test_measurements_without_a_checksum_count(config, calls, tmp_path):
+    """As earlier versions kept them."""
+    characterize(config, tmp_path / "out", Inline)
+    calls.clear()
+    for path in (tmp_path / "out").glob("measurements/*/*"):
+        path.write_text(re.sub(r'"sha256":"\w+",', "", path.read_text()))
+    characterize(config, tmp_path / "out", Inline)
+    assert calls == []
 
 
 @pytest.mark.parametrize("change", ["models", "settings", "version", "simulator", "cell"])
