@@ -93,7 +93,6 @@ class Bench:
         sizes: dict[str, set[tuple[float, float]]] = {}
         for item in devices:
             sizes.setdefault(item.model, set()).add((item.width, item.length))
-        used = {name: self.corner.devices[name] for name in sizes}
         rails = {"power": (cell.power, self.vdd), "ground": (cell.ground, 0.0)}
         if cell.well_power != cell.power:
             rails["well"] = (cell.well_power, self.vdd)
@@ -111,7 +110,7 @@ class Bench:
             for number, (net, value) in enumerate(wires.items())
         ]
         return Circuit(
-            model_cards(used, sizes), "\n".join(cards),
+            model_cards(self.corner.devices, sizes), "\n".join(cards),
             cell.inputs, tuple(cell.functions), self.corner.temperature, rails,
         )  # fmt: skip
 

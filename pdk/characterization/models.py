@@ -32,6 +32,8 @@ _REACH = 1.01e-9
 # ngspice silently puts a default where a card ends too early; these stand far apart in a card.
 _ESSENTIAL = ("level", "toxe", "vth0", "u0", "cgso", "jss", "cjs")
 _LIMITS = ("wmin", "wmax", "lmin", "lmax")
+# What ngspice calls BSIM4.
+_LEVELS = (14, 54)
 _LINES = re.MULTILINE | re.IGNORECASE
 _PARAMETER = re.compile(r"(\w+)\s*=\s*(\{[^{}]*\}|[^\s={}]+)\s*")
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
@@ -247,6 +249,14 @@ def _parameters(name: str, body: str, needed: tuple[str, ...]) -> dict[str, str]
     lacking = [key for key in needed if key not in parameters]
     if lacking:
         raise ValueError(f"model '{name}' lacks {', '.join(lacking)}: is the file cut?")
+    for key, value in parameters.items():
+        try:
+            if not value.startswith("{"):
+                spice_number(value)
+        except ValueError as error:
+            raise ValueError(f"model '{name}': {key}: {error}") from None
+    if spice_number(parameters["level"]) not in _LEVELS:
+        raise ValueError(f"model '{name}' is of level {parameters['level']}, not BSIM4 (54)")
     return parameters
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from voltile.core import TechnologyError
 from voltile.pdk import find_pdk
-from voltile.pdk.characterization.layout import Diffusion
+from voltile.pdk.characterization.bench import Bench, Corner
+from voltile.pdk.characterization.cell import Cell
+from voltile.pdk.characterization.layout import Diffusion, Layout
 from voltile.pdk.characterization.models import (
     DeviceModel,
     biased_length,
@@ -20,7 +22,7 @@ from voltile.pdk.characterization.models import (
     model_cards,
     node_name,
 )
-from voltile.pdk.characterization.transistors import Transistor
+from voltile.pdk.characterization.transistors import CellNetlist, Transistor
 
 BENCH = Path(__file__).parents[2] / "bench"
 UM = 1e-6
@@ -163,6 +165,11 @@ def test_plain_model_is_taken_as_it_is(tmp_path):
         (PLAIN[: PLAIN.index("* Cap")], "NFET",
          "model 'NFET' lacks cgso, jss, cjs: is the file cut?"),
         (PLAIN.replace("nmos", "pmos"), "NFET", "model 'NFET' is 'pmos', not 'nmos'"),
+        (PLAIN.replace("= 0.3", "= x0.3"), "NFET",
+         "model 'NFET': vth0: 'x0.3' is not a number"),
+        (PLAIN.replace("54", "72"), "NFET", "model 'NFET' is of level 72.0, not BSIM4 (54)"),
+        ("Dear reader,\nthis is a letter.\n", "NFET", "no model 'NFET'"),
+        ("", "NFET", "no model 'NFET'"),
     ],
 )  # fmt: skip
 def test_damaged_file_is_rejected(tmp_path, text, name, reason):
@@ -184,6 +191,16 @@ def test_missing_file_or_model_is_rejected(tmp_path):
         cards(DeviceModel("n", tmp_path / "none", "fet"), (0.7, 0.15))
     with pytest.raises(TechnologyError, match="no transistor model is given for 'x' of the"):
         model_cards({}, {"x": {(UM, UM)}})
+
+
+def test_cell_of_a_device_without_a_model_is_rejected():
+    transistor = Transistor("M0", "Y", "A", "VSS", "VSS", "strange", UM, UM)
+    netlist = CellNetlist("x", ("A", "Y", "VDD", "VSS"), (transistor,))
+    cell = Cell(netlist, ("A",), {"Y": "!A"}, None, "VDD", "VSS", "VDD", "VSS")
+    bench = Bench(cell, Corner("slow", 125.0, {}), 1.0, UM, UM, Layout(UM, UM))
+    with pytest.raises(TechnologyError) as fault:
+        bench.circuit  # noqa: B018
+    assert str(fault.value) == "no transistor model is given for 'strange' of the netlists"
 
 
 def test_transistor_becomes_a_card():
