@@ -62,7 +62,7 @@ def read_netlists(path: Path, scale: float = 1.0) -> Mapping[str, CellNetlist | 
     Raises
     ------
     TechnologyError
-        When the file is missing, or ends inside a subcircuit.
+        When the file is missing, or a subcircuit has no end.
     """
     try:
         text = path.read_text(errors="replace")
@@ -78,6 +78,8 @@ def read_netlists(path: Path, scale: float = 1.0) -> Mapping[str, CellNetlist | 
             continue
         card = words[0].lower()
         if card == ".subckt" and len(words) > 1:
+            if header is not None:
+                raise TechnologyError(f"{path}: subcircuit '{header[0]}' has no .ends")
             header, devices, problem = words[1:], [], None
         elif card == ".ends" and header is not None:
             name = header[0]
@@ -100,6 +102,8 @@ def _device(words: list[str], scale: float) -> Transistor:
         raise ValueError(f"'{words[0]}' is not a MOS device")
     multiple = spice_number(sizes.get("m", "1")) * spice_number(sizes.get("mult", "1"))
     width, length = spice_number(sizes["w"]) * multiple * scale, spice_number(sizes["l"]) * scale
+    if width <= 0 or length <= 0:
+        raise ValueError(f"'{words[0]}' has no size: w = {sizes['w']}, l = {sizes['l']}")
     drain, gate, source, bulk, model = nets
     return Transistor(words[0], drain, gate, source, bulk, model, width, length)
 

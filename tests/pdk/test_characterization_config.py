@@ -403,6 +403,37 @@ def test_names_that_a_shell_could_take_for_words_are_left_out(write, tmp_path):
     assert "`x`" in subjects.subjects().left_out["inv_2"]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: file.unlink(), "cannot read netlists {file}: No such file or directory"),
+        (lambda file: file.write_text(""), "no cell of {file} matches '*'"),
+        (lambda file: file.write_text("Dear reader,\nthis is a letter."),
+         "no cell of {file} matches '*'"),
+        (lambda file: file.write_text(file.read_text()[:-5]),
+         "{file} ends inside subcircuit 'pull_1'"),
+        (lambda file: file.write_text(file.read_text().replace(".ends", "", 1)),
+         "{file}: subcircuit 'inv_2' has no .ends"),
+    ],
+)  # fmt: skip
+def test_netlist_file_that_cannot_be_used_is_one_error(write, tmp_path, change, message):
+    config, file = write(COMMON + NETLISTS + "max_load_ff_per_drive = 10"), tmp_path / "cells.sp"
+    change(file)
+    with pytest.raises(TechnologyError) as fault:
+        config.subjects()
+    assert str(fault.value) == message.format(file=file)
+
+
+def test_transistor_without_a_size_costs_its_cell(write, tmp_path):
+    file = tmp_path / "cells.sp"
+    file.write_text(file.read_text().replace("nch w=0.4", "nch w=0", 1))
+    subjects = write(COMMON + NETLISTS + "max_load_ff_per_drive = 10").subjects()
+    assert subjects.left_out["inv_2"] == (
+        f"{file}: cell 'inv_2': 'Mnch0' has no size: w = 0, l = 0.05"
+    )
+    assert "nand_1" in subjects.cells
+
+
 def test_netlists_need_their_site(write):
     config = write(COMMON.replace('name = "unit"', 'name = "big"') + NETLISTS)
     with pytest.raises(TechnologyError, match="no LEF file defines site 'big'"):
