@@ -4,11 +4,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.context import SpawnContext, SpawnProcess
+
+import psutil
 
 from voltile.core.errors import ProgramError
 
@@ -21,7 +23,8 @@ def executor(workers: int | None = None, dask: str = "") -> Iterator[Executor]:
     """Yield a process pool of `workers` processes, by default one per available core.
 
     Processes are spawned, not forked: the parent may hold threads (progress display, BLAS). Work
-    that still runs when the block ends with an error is given up. No process outlives its parent.
+    that still runs when the block ends with an error is given up, with the programs that it
+    runs. No process outlives its parent.
 
     Parameters
     ----------
@@ -42,8 +45,8 @@ def executor(workers: int | None = None, dask: str = "") -> Iterator[Executor]:
         try:
             yield pool
         except BaseException as error:
-            for process in list((pool._processes or {}).values()):
-                process.kill()
+            pids = list(pool._processes or {})
+            _kill([*pids, *_started_by(pids)])
             if isinstance(error, BrokenProcessPool):
                 raise ProgramError(
                     "a worker process ended without a result: it was killed, ran out of memory, or "
@@ -68,15 +71,31 @@ class _Context(SpawnContext):
 
 
 def _end_with_parent() -> None:
-    """End this worker when its parent ends, however that ends."""
+    """End this worker, and what it runs, when its parent ends, however that ends."""
 
     def wait() -> None:
         parent = multiprocessing.parent_process()
         if parent is not None:
             parent.join()
+            _kill(_started_by([os.getpid()]))
             os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def _started_by(pids: Iterable[int]) -> list[int]:
+    """Ids of all processes that processes have started."""
+    found = []
+    for pid in pids:
+        with suppress(psutil.Error):
+            found += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return found
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _dask_executor(address: str) -> Iterator[Executor]:
