@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import ProgramError
-from voltile.core.programs import find_program, run_program
+from voltile.core.programs import find_program, run_logged
 
 Floats = NDArray[np.float64]
 
@@ -236,12 +236,14 @@ def _run(cards: Sequence[str], control: Sequence[str], timeout: float) -> list[W
         deck.write_text("\n".join([*cards, ".control", *control, "quit", ".endc", ".end", ""]))
         log, raw = folder / "log", folder / "out.raw"
         try:
-            run_program(["ngspice", "-b", deck.name], log, cwd=folder, timeout=timeout)
-        except ProgramError as error:
-            raise NoConvergence(_complaint(log.read_text(errors="replace")) or str(error)) from None
-        if not raw.exists():
+            code = run_logged([find_program("ngspice"), "-b", deck.name], log, folder, timeout)
+        except subprocess.TimeoutExpired:
+            raise NoConvergence(f"ngspice did not end within {timeout:.0f} s") from None
+        if code < 0:
+            raise ProgramError(f"ngspice was killed by signal {-code}: is there enough memory?")
+        if code or not raw.exists():
             said = _complaint(log.read_text(errors="replace"))
-            raise NoConvergence(said or "ngspice: no result, and no word why")
+            raise NoConvergence(said or f"ngspice ended with {code}, no result, and no word why")
         return read_raw(raw.read_bytes())
 
 
@@ -249,7 +251,7 @@ def _complaint(log: str) -> str:
     """What ngspice said went wrong; empty: nothing."""
     lines = [line.strip() for line in log.splitlines()]
     said = [line for line in lines if re.search(r"error|could not|singular", line, re.IGNORECASE)]
-    return f"ngspice: {' | '.join(said[:3])}" if said else ""
+    return f"ngspice: {' | '.join(list(dict.fromkeys(said))[:3])}" if said else ""
 
 
 def read_raw(data: bytes) -> list[Waveforms]:
@@ -271,7 +273,9 @@ def read_raw(data: bytes) -> list[Waveforms]:
         start = end + len(b"Binary:\n")
         at = start + 8 * rows * columns
         if at > len(data):
-            raise ProgramError("the result file of ngspice ends too early")
+            raise ProgramError(
+                f"the result file of ngspice ends too early: is {tempfile.gettempdir()} full?"
+            )
         names = re.findall(r"^\s+\d+\s+(\S+)\s", header.split("Variables:\n", 1)[1], re.MULTILINE)
         block = np.frombuffer(data, "<f8", rows * columns, start).reshape(rows, columns)
         plots.append(Waveforms(dict(zip(map(_vector_name, names), block.T, strict=True))))

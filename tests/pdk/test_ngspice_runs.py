@@ -120,6 +120,36 @@ def test_too_old_ngspice_is_refused(tmp_path, monkeypatch, text):
         ngspice.check_version.cache_clear()
 
 
+def fake_run(tmp_path, monkeypatch, script):
+    """Put a program first on PATH that says it is ngspice, and then does what the script says."""
+    fake = tmp_path / "ngspice"
+    fake.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo ngspice-39 && exit\n{script}\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("kill -9 $$", "ngspice was killed by signal 9: is there enough memory?"),
+        ("exit 3", "ngspice ended with 3, no result, and no word why"),
+        ("for i in 1 2; do echo 'Error: timestep too small'; done; exit 1",
+         "ngspice: Error: timestep too small"),
+    ],
+)  # fmt: skip
+def test_run_that_ends_badly_says_why(tmp_path, monkeypatch, script, message):
+    fake_run(tmp_path, monkeypatch, script)
+    with pytest.raises(ProgramError) as fault:
+        run_transients(RC, [step(1e-15)])
+    assert str(fault.value) == message
+
+
+def test_run_that_hangs_is_given_up(tmp_path, monkeypatch):
+    fake_run(tmp_path, monkeypatch, "exec sleep 60")
+    with pytest.raises(NoConvergence, match="^ngspice did not end within 1 s$"):
+        ngspice._run(["* nothing"], ["op"], timeout=1)
+
+
 def test_damaged_result_file():
     header = b"Title: x\nNo. Variables: 1\nNo. Points: 4\nVariables:\n\t0\ttime\ttime\nBinary:\n"
     assert len(read_raw(header + bytes(32))[0].time) == 4
