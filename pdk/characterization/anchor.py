@@ -18,6 +18,9 @@ from voltile.pdk.characterization.config import Config
 from voltile.pdk.characterization.measurement import ArcMeasurement, CellMeasurement, Edge, Table
 from voltile.pdk.library import ArcType, CellLibrary, Sense
 
+# Supplies closer than this are the same supply [V].
+_SAME_VDD = 1e-6
+
 Floats = NDArray[np.float64]
 Measured = Mapping[str, Sequence[CellMeasurement]]
 
@@ -30,19 +33,38 @@ def anchoring_note(config: Config) -> str:
     return f"Delay and output slew of each cell are scaled to the median delay of {files}."
 
 
-def anchored(config: Config, measured: Measured) -> Measured:
-    """Return the measurements with their delay and slew scaled.
+def check_anchors(config: Config) -> None:
+    """Check before hours of measuring what anchoring needs after them.
 
     Raises
     ------
     TechnologyError
-        When a supply of the foundry is outside those measured, or the unbiased cells are missing.
+        When a supply of the foundry is outside those measured, the unbiased cells are missing, or
+        a library cannot be read or is of another supply.
     """
     if not config.anchors:
-        return measured
+        return
     base, length = next(iter(config.lengths.items()))
     if length != config.planned_at[1]:
         raise TechnologyError(f"anchoring needs the first gate length, not only {base}")
+    for vdd, path in config.anchors.items():
+        if not config.vdds[0] - _SAME_VDD <= vdd <= config.vdds[-1] + _SAME_VDD:
+            raise TechnologyError(
+                f"anchoring at {vdd:g} V needs measurements around it, not from "
+                f"{config.vdds[0]:g} to {config.vdds[-1]:g} V"
+            )
+        given = read_cell_library(path).vdd
+        if abs(given - vdd) > 1e-3:
+            raise TechnologyError(
+                f"anchor {path} is characterised at {given:g} V, not at {vdd:g} V"
+            )
+
+
+def anchored(config: Config, measured: Measured) -> Measured:
+    """Return the measurements with their delay and slew scaled; see `check_anchors`."""
+    if not config.anchors:
+        return measured
+    base = next(iter(config.lengths))
     factors: dict[str, list[float]] = {cell: [] for cell in measured}
     for vdd, path in config.anchors.items():
         library = read_cell_library(path)
@@ -59,14 +81,8 @@ def anchored(config: Config, measured: Measured) -> Measured:
 def _between(items: Sequence[CellMeasurement], vdd: float) -> CellMeasurement:
     """What would be measured at a supply: delays interpolated in their logarithm."""
     ordered = sorted(items, key=lambda item: item.vdd)
-    low = [item for item in ordered if item.vdd <= vdd + 1e-6]
-    high = [item for item in ordered if item.vdd >= vdd - 1e-6]
-    if not low or not high:
-        raise TechnologyError(
-            f"anchoring at {vdd:g} V needs measurements around it, not from "
-            f"{ordered[0].vdd:g} to {ordered[-1].vdd:g} V"
-        )
-    below, above = low[-1], high[0]
+    below = [item for item in ordered if item.vdd <= vdd + _SAME_VDD][-1]
+    above = next(item for item in ordered if item.vdd >= vdd - _SAME_VDD)
     span = above.vdd - below.vdd
     part = (vdd - below.vdd) / span if span else 0.0
 

@@ -24,6 +24,7 @@ from voltile.core import (
     write_atomically,
 )
 from voltile.pdk.characterization import ngspice
+from voltile.pdk.characterization.anchor import check_anchors
 from voltile.pdk.characterization.bench import Bench, Corner
 from voltile.pdk.characterization.cell_sources import Subject
 from voltile.pdk.characterization.config import Config, HeaderDesign
@@ -72,11 +73,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a job made: the manifest, names of the cells, and why others were left out."""
+    """What a job made.
+
+    Attributes
+    ----------
+    left_out : mapping of cell to str
+        Why others are not among the cells.
+    lacks : tuple of str
+        What keeps `voltile run` from using the manifest, a sentence each.
+    """
 
     manifest: Path
     cells: tuple[str, ...]
     left_out: Mapping[str, str]
+    lacks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,16 +148,14 @@ def characterize(
     meter = StageMeter()
     with meter.stage("cells"):
         job = _Job(config, out, pools, show)
-        subjects = config.subjects()
-        job.left_out |= subjects.left_out
+        subjects = job.subjects
     with meter.stage("plans"):
         plans = job.plans(subjects.cells)
     with meter.stage("measurements"):
         measured = job.measurements(subjects.cells, plans)
         header = job.header()
     if not measured:
-        reasons = "; ".join(f"{cell}: {why}" for cell, why in sorted(job.left_out.items()))
-        raise VoltileError(f"no cell could be characterised: {reasons}")
+        raise VoltileError(f"no cell could be characterised: {_reasons(job.left_out)}")
     show(Progress("libraries"))
     with meter.stage("libraries"):
         kept = {name: subjects.cells[name] for name in measured}
@@ -156,7 +164,8 @@ def characterize(
             lambda done, total: show(Progress("libraries", done=done, total=total)),
         )  # fmt: skip
     job.write_records(meter, measured)
-    return Summary(manifest, tuple(measured), dict(sorted(job.left_out.items())))
+    left_out = dict(sorted(job.left_out.items()))
+    return Summary(manifest, tuple(measured), left_out, _lacks(config, kept))
 
 
 class _Job:
@@ -166,10 +175,13 @@ class _Job:
         self, config: Config, out: Path, pools: Pools, show: Callable[[Progress], None]
     ) -> None:
         self.config, self.out, self.pools, self.show = config, out, pools, show
-        self.left_out: dict[str, str] = {}
         self.point_edges, self.seconds = 0, 0.0
         self.simulator = f"ngspice-{ngspice.check_version()}"
         self.models = {path: _hash(path, "transistor models") for path in config.model_files}
+        check_anchors(config)
+        show(Progress("cells"))
+        self.subjects = config.subjects()
+        self.left_out = dict(self.subjects.left_out)
         self.kept = KeptResults(out / "measurements")
 
     def plans(self, subjects: Mapping[str, Subject]) -> dict[str, Plan]:
@@ -342,6 +354,35 @@ class _Job:
         }
         with write_atomically(self.out / "characterization.json") as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _reasons(left_out: Mapping[str, str]) -> str:
+    """Why cells are left out: each reason once, and no more than fit a line."""
+    cells: dict[str, list[str]] = {}
+    for cell, why in sorted(left_out.items()):
+        cells.setdefault(why, []).append(cell)
+    parts = [
+        f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {why}"
+        for why, names in cells.items()
+    ]
+    others = [f"{len(parts) - 3} other reasons"] if len(parts) > 3 else []
+    return "; ".join([*parts[:3], *others])
+
+
+def _lacks(config: Config, subjects: Mapping[str, Subject]) -> tuple[str, ...]:
+    """Cells and pins that the manifest names and that are not among those measured."""
+    roles, header = config.roles, config.header
+    named = [
+        ("buffer", roles.buffer, roles.buffer_input), ("buffer", roles.buffer, roles.buffer_output),
+        ("tie_high", *roles.tie_high), ("tie_low", *roles.tie_low),
+        *([("flip_flop", header.flip_flop, "")] if header else []),
+    ]  # fmt: skip
+    return tuple(
+        f"{role} names {cell}{f' with pin {pin}' if pin else ''}, which is not among the cells: "
+        f"voltile run cannot use this technology"
+        for role, cell, pin in named
+        if cell not in subjects or (pin and pin not in subjects[cell].cell.netlist.pins)
+    )
 
 
 def _cell_of(task: str) -> str:

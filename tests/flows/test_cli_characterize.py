@@ -187,6 +187,12 @@ def test_folder_that_cannot_be_written(voltile, folder, monkeypatch):
     assert error.endswith(f"output folder {folder}/own.toml/x cannot be written: Not a directory\n")
 
 
+def test_bad_input_leaves_nothing_behind(voltile, folder, monkeypatch):
+    fake_ngspice(folder, monkeypatch, "ngspice-39")
+    assert voltile("own.toml", "--out", "o", "--cells", "nor*")[0] == 2
+    assert not (folder / "o").exists()
+
+
 def test_no_cell_left_is_an_error(voltile, folder, monkeypatch):
     """The models hold no transistor, so that no cell can be simulated."""
     fake_ngspice(folder, monkeypatch, "ngspice-39")
@@ -194,6 +200,18 @@ def test_no_cell_left_is_an_error(voltile, folder, monkeypatch):
     assert (code, out) == (2, "")
     assert error.splitlines()[-1] == (
         "error: no cell could be characterised: inv_x1: NMOS_VTL.inc: no model 'NMOS_VTL'"
+    )
+
+
+def test_one_reason_for_many_cells_is_said_once(voltile, folder, monkeypatch):
+    fake_ngspice(folder, monkeypatch, "ngspice-39")
+    text = (folder / "own.toml").read_text().replace('["inv_x1", "inv_x2", "nand2_x1"', '["n*2_x1"')
+    (folder / "own.toml").write_text(text.replace(', "tie0_x1", "tie1_x1"]', ', "inv_x?"]'))
+    code, _, error = voltile("own.toml", "--out", "o", "--workers", 1)
+    assert code == 2
+    assert error.splitlines()[-1] == (
+        "error: no cell could be characterised: inv_x1, inv_x2, inv_x4 and 3 more: NMOS_VTL.inc: "
+        "no model 'NMOS_VTL'"
     )
 
 
@@ -208,13 +226,15 @@ def test_dask_without_its_package(voltile, folder, monkeypatch):
 
 
 def test_failed_cells_are_named(voltile, folder, monkeypatch):
-    summary = job.Summary(folder / "manifest.toml", ("inv_x1",), {"nor_x1": "it does not settle"})
+    summary = job.Summary(folder / "manifest.toml", ("inv_x1",), {"nor_x1": "it does not settle"},
+                          ("buffer names inv_x2, which is none",))  # fmt: skip
     monkeypatch.setattr(job, "characterize", lambda *arguments: summary)
     assert voltile("own.toml", "--out", "o", "--bias", "pb1") == (
         0,
         f"1 cells, 1 gate lengths, 2 supplies: {folder}/manifest.toml\n",
-        "warning: nor_x1 is left out: it does not settle\n",
-    )
+        ("warning: nor_x1 is left out: it does not settle\n"
+         "warning: buffer names inv_x2, which is none\n"),
+    )  # fmt: skip
 
 
 def test_technology_is_made(voltile, folder):

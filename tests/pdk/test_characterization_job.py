@@ -385,6 +385,18 @@ def test_without_any_cell_there_is_no_technology(config, calls, tmp_path, monkey
     assert not (tmp_path / "out" / "manifest.toml").exists()
 
 
+def test_roles_that_no_cell_has_are_named(config, calls, tmp_path):
+    roles = replace(config.roles, buffer_output="Q", tie_low=("TIE_X9", "L"))
+    header = HeaderDesign("pch", 0.6e-6, 0.0, 2, "DFF_X9")
+    assert characterize(config, tmp_path / "out", Inline).lacks == ()
+    end = ", which is not among the cells: voltile run cannot use this technology"
+    assert job._lacks(replace(config, roles=roles, header=header), config.subjects().cells) == (
+        f"buffer names BUF_X4 with pin Q{end}",
+        f"tie_low names TIE_X9 with pin L{end}",
+        f"flip_flop names DFF_X9{end}",
+    )
+
+
 def test_dead_worker_is_replaced(config, calls, tmp_path):
     characterize(config, tmp_path / "whole", Inline)
     pools = [Inline(2), Inline(), Inline(7), Inline(1), Inline()]
@@ -484,13 +496,22 @@ def test_anchored_delays_are_the_foundrys(config, calls, tmp_path, foundry):
             assert np.array_equal(library.tables.values[tables], other.tables.values[tables])
 
 
-def test_anchoring_outside_the_supplies_is_an_error(config, calls, tmp_path, foundry):
-    part = replace(config, anchors=foundry).selected(vdds=[0.8, 1.0])
-    with pytest.raises(TechnologyError) as fault:
-        characterize(part, tmp_path / "out", Inline)
-    assert str(fault.value) == (
-        "anchoring at 0.7 V needs measurements around it, not from 0.8 to 1 V"
-    )
+def test_anchors_that_cannot_be_used_are_errors_before_anything_is_measured(
+    config, calls, tmp_path, foundry
+):
+    none = tmp_path / "none.lib"
+    for anchors, part, message in (
+        (foundry, {"vdds": [0.8, 1.0]},
+         "anchoring at 0.7 V needs measurements around it, not from 0.8 to 1 V"),
+        (foundry, {"biases": ["pb1"]}, "anchoring needs the first gate length, not only pb1"),
+        ({1.0: none}, {}, f"{none}: cannot be read: No such file or directory"),
+        ({0.9: foundry[1.0]}, {},
+         f"anchor {foundry[1.0]} is characterised at 1 V, not at 0.9 V"),
+    ):  # fmt: skip
+        with pytest.raises(VoltileError) as fault:
+            characterize(replace(config, anchors=anchors).selected(**part), tmp_path / "o", Inline)
+        assert str(fault.value) == message
+    assert calls == [] and not (tmp_path / "o").exists()
 
 
 # Real workers, and the simulator.
