@@ -72,6 +72,13 @@ class Section:
         good = value == default or (_is_number(value) and low <= value <= high)
         return float(self._checked(key, allowed, value, good)) * unit
 
+    def whole(self, key: str, low: int, high: int) -> int:
+        """Return a whole number."""
+        allowed = f"a whole number from {low} to {high}"
+        value = self._take(key, allowed, None)
+        good = isinstance(value, int) and _is_number(value) and low <= value <= high
+        return int(self._checked(key, allowed, value, good))
+
     def numbers(
         self, key: str, low: float, high: float, least: int, unit: float = 1.0
     ) -> tuple[float, ...]:

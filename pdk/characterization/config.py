@@ -219,7 +219,7 @@ def _config(top: Section, path: Path) -> Config:
     with top.section("cells") as cells:
         names, source = cells.texts("names", 1), _source(cells, base)
     with top.section("site") as site:
-        site_name, tile_gap = site.name("name"), int(site.number("tile_gap_sites", 0, 1000))
+        site_name, tile_gap = site.name("name"), site.whole("tile_gap_sites", 0, 1000)
     with top.section("wire") as wire:
         resistance = wire.number("resistance_ohm_per_um", 0, 1e6, 1e6)
         capacitance = wire.number("capacitance_ff_per_um", 0, 1e3, 1e-9)
@@ -346,7 +346,7 @@ def _header(top: Section, corners: Mapping[str, Corner]) -> HeaderDesign | None:
             device=header.choice("device", [n for n, d in devices.items() if d.polarity == "p"]),
             finger_width=header.number("finger_um", 1e-3, 100, 1e-6),
             gate_pitch=header.number("gate_pitch_um", 0, 100, 1e-6, default=0),
-            well_gap=int(header.number("well_gap_sites", 0, 1000)),
+            well_gap=header.whole("well_gap_sites", 0, 1000),
             flip_flop=header.text("flip_flop"),
         )
 

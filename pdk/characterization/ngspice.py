@@ -230,7 +230,7 @@ def run_operating_points(
 
 def _run(cards: Sequence[str], control: Sequence[str], timeout: float) -> list[Waveforms]:
     check_version()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(prefix="voltile-") as name:
         folder = Path(name)
         deck = folder / "deck.sp"
         deck.write_text("\n".join([*cards, ".control", *control, "quit", ".endc", ".end", ""]))
