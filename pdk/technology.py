@@ -36,6 +36,13 @@ _KEYS = {
     "mixed_supply": ("file",),
     "header": ("file", "finger_um", "gate_pitch_um", "well_gap_sites", "flip_flop"),
 }  # fmt: skip
+# How to get a PDK.
+_SOURCES = {
+    "sky130A": "Install it with: pip install ciel && ciel ls-remote --pdk-family sky130 && "
+               "ciel enable --pdk-family sky130 VERSION",
+    "freepdk45": "Copy the folders in technology/freepdk45/models/tran_models of VLSIDA/OpenRAM "
+                 "(GitHub) to FOLDER/freepdk45/libs.tech/ngspice and set PDK_ROOT=FOLDER",
+}  # fmt: skip
 # Clock period that synthesis aims for where a manifest names none [ns].
 _PERIOD = 5.0
 # Supplies closer than this are the same supply [V].
@@ -273,9 +280,8 @@ def find_pdk(name: str) -> Path:
             return place.resolve()
     looked = f"PDK_ROOT={named}" if named else "PDK_ROOT (unset) and " + ", ".join(usual)
     raise TechnologyError(
-        f"PDK '{name}' not found in {looked}. Install it with: pip install ciel && "
-        f"ciel ls-remote --pdk-family sky130 && ciel enable --pdk-family sky130 VERSION; "
-        f"or point PDK_ROOT at the folder that holds {name}/"
+        f"PDK '{name}' not found in {looked}. {_SOURCES.get(name, 'Install it')}; or point "
+        f"PDK_ROOT at the folder that holds {name}/"
     )
 
 

@@ -143,6 +143,8 @@ def test_missing_pdk_says_how_to_get_it(tmp_path, monkeypatch):
         f"ciel ls-remote --pdk-family sky130 && ciel enable --pdk-family sky130 VERSION; or point "
         f"PDK_ROOT at the folder that holds sky130A/"
     )
+    with pytest.raises(TechnologyError, match="Copy .* VLSIDA/OpenRAM .*freepdk45/libs"):
+        find_pdk("freepdk45")
     monkeypatch.delenv("PDK_ROOT")
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(TechnologyError, match="not found in PDK_ROOT \\(unset\\) and ~/.ciel, "):
