@@ -385,12 +385,18 @@ def _check_supplies(technology: Technology, intervals: Sequence[int]) -> None:
 
 
 def _read_libraries(technology: Technology, stages: Stages) -> None:
-    """Read the library of every supply: a broken one shows now, not after the placement."""
+    """Read the library of every supply: a broken one shows now, not after the placement.
+
+    Says what the figures are of, and what the technology lacks.
+    """
     stages.say("libraries ...")
     with stages.meter.stage("libraries"):
         for vdd in technology.vdds:
             technology.library(vdd)
     stages.say(f"libraries: {stages.meter.costs['libraries'].wall_s:.1f} s")
+    stages.say(f"  delay at {technology.timing_corner}, leakage at {technology.leakage_corner}")
+    for sentence in technology.lacks:
+        stages.say(f"  {sentence}")
 
 
 def _meshes(

@@ -72,9 +72,12 @@ def rows_of(path):
 
 
 def test_run_leaves_the_documented_files(voltile, folder):
-    code, out, _ = voltile(*RUN, "--out", "first")
+    code, out, err = voltile(*RUN, "--out", "first")
     assert code == 0
     assert "report: first/report.html" in out
+    assert "  delay at typical, leakage at typical\n" in err
+    for lack in ("one gate length", "no mixed-supply table", "no headers measured"):
+        assert err.count(f"  technology toy has {lack}") == 1
     names = {path.name for path in (folder / "first").iterdir()}
     assert names == {
         "report.html", "curves.csv", "curves.png", "plan.csv", "plan.png", "layout.png",
@@ -513,6 +516,11 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     code, out, err = voltile(*command, "--out", "complete")
     assert code == 0, err
     assert "ideal-DVFS with poly-bias on all cells" in out
+    assert "  delay at ss_125C, leakage at ss_125C\nsynthesis" in err
+    metrics = json.loads((folder / "complete" / "metrics.json").read_text())
+    assert (metrics["corner_timing"], metrics["corner_leakage"]) == ("ss_125C", "ss_125C")
+    page = (folder / "complete" / "report.html").read_text()
+    assert "Delay at corner ss_125C (" in page and "leakage at corner ss_125C;" in page
     kinds = {
         (row["scheme"], row["bias"], row["selection"])
         for row in rows_of(folder / "complete" / "curves.csv")
@@ -537,7 +545,7 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
         assert period <= cut.min_period * 1.001 * (1 + 1e-9)
         assert plan.bias.any()
         assert name == "all" or not plan.bias[~cut.interface].any()
-    row = json.loads((folder / "complete" / "metrics.json").read_text())["layouts"][1]
+    row = metrics["layouts"][1]
     assert row["interface_cells"] == pytest.approx(cut.interface.mean())
     assert row["poly_bias"]["all"] == np.bincount(cut.bias["all"].bias, minlength=4).tolist()
 
