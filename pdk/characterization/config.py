@@ -81,6 +81,9 @@ class Config:
         Names, or globs; `only` narrows them down.
     models : str
         Where the transistor models and netlists come from; stands in every file that is made.
+    licence : str
+        Whose the measurements are and how they may be used; stands in every library. Empty: it
+        is not said.
     tile_gap : int
         In sites.
     synthesis_period : float
@@ -99,6 +102,7 @@ class Config:
     name: str
     description: str
     models: str
+    licence: str
     nominal_vdd: float
     vdds: tuple[float, ...]
     lengths: Mapping[str, float]
@@ -228,6 +232,7 @@ def _config(top: Section, path: Path) -> Config:
         name=top.name("name"),
         description=top.text("description"),
         models=top.text("models"),
+        licence=top.text("licence", default=""),
         nominal_vdd=top.choice("nominal_vdd_v", vdds),
         vdds=vdds,
         lengths=lengths,

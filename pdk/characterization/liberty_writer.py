@@ -107,8 +107,7 @@ def _comment(conditions: Conditions) -> str:
     text = (
         f"Cells of {conditions.technology}, gate length {conditions.bias}, at "
         f"{conditions.vdd:.3f} V: timing, energy and capacitance at {conditions.timing_corner}, "
-        f"leakage at {conditions.leakage_corner}.\n\n{conditions.provenance.strip()}\n\n"
-        f"The data are measurements of the Voltile project. Licence: Apache-2.0."
+        f"leakage at {conditions.leakage_corner}.\n\n{conditions.provenance}"
     )
     lines = text.replace("*/", "* /").splitlines()
     return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in lines) + " */\n"

@@ -48,9 +48,11 @@ def write_products(
     """
     site = Site(config.site, *site_size)
     note = anchoring_note(config)
+    made = f"{provenance}\n{note}".strip()
     libraries = _write_libraries(
-        config, site, subjects, anchored(config, measured), f"{provenance}\n{note}", out, show
-    )
+        config, site, subjects, anchored(config, measured),
+        f"{made}\n\n{config.licence}".strip(), out, show,
+    )  # fmt: skip
     cells = [subject.cell for subject in subjects.values()]
     footprints = [
         Footprint(

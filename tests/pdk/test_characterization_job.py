@@ -165,7 +165,15 @@ def test_header_says_with_what_it_was_made(config, calls, tmp_path):
     for words in ("Cells of our own.", "Cells and models: none", "ngspice-39", "reltol=",
                   "models_ss.inc: SHA-256 "):  # fmt: skip
         assert words in text
-    assert str(tmp_path) not in text
+    assert str(tmp_path) not in text and "icence" not in text
+
+
+def test_licence_is_that_of_the_configuration(config, calls, tmp_path):
+    licence = "Measured by us. Licence: ours."
+    characterize(replace(config, licence=licence), tmp_path / "out", Inline)
+    path = tmp_path / "out" / "lib" / "own_pb0_ss_125C_1v00.lib.xz"
+    head = lzma.decompress(path.read_bytes()).decode().partition("*/")[0]
+    assert head.endswith(f" *\n * {licence}\n ")
 
 
 def test_records_hold_hashes_failures_and_speed(config, calls, tmp_path, monkeypatch):

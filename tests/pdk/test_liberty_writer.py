@@ -82,7 +82,7 @@ def test_library_says_what_it_is(path, library):
     assert library.cell_name == tuple(cell.name for cell in CELLS)
     text = path.read_text()
     assert text.index("Simulator: a formula.") < text.index("*/") < text.index("library (made")
-    for word in ("Apache-2.0", "measurements", "ff_100C", "0.850 V", "pb1"):
+    for word in ("Transistor models: none", "ff_100C", "0.850 V", "pb1"):
         assert word in text[: text.index("*/")]
     tree = read_liberty(path)
     assert tree.attributes["leakage_corner"] == "ff_100C"
