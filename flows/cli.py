@@ -263,8 +263,8 @@ def characterize_command(
         raise typer.Exit(130) from None
     for cell, fault in summary.left_out.items():
         typer.echo(f"warning: {cell} is left out: {fault}", err=True)
-    for sentence in summary.lacks:
-        typer.echo(f"warning: {sentence}", err=True)
+    if summary.lacks:
+        typer.echo(f"warning: {summary.lacks}", err=True)
     typer.echo(
         f"{len(summary.cells)} cells, {len(chosen.lengths)} gate lengths, {len(chosen.vdds)} "
         f"supplies: {summary.manifest}"

@@ -79,14 +79,14 @@ class Summary:
     ----------
     left_out : mapping of cell to str
         Why others are not among the cells.
-    lacks : tuple of str
-        What keeps `voltile run` from using the manifest, a sentence each.
+    lacks : str
+        What keeps `voltile run` from using the manifest; empty: nothing.
     """
 
     manifest: Path
     cells: tuple[str, ...]
     left_out: Mapping[str, str]
-    lacks: tuple[str, ...]
+    lacks: str
 
 
 @dataclass(frozen=True)
@@ -369,20 +369,23 @@ def _reasons(left_out: Mapping[str, str]) -> str:
     return "; ".join([*parts[:3], *others])
 
 
-def _lacks(config: Config, subjects: Mapping[str, Subject]) -> tuple[str, ...]:
-    """Cells and pins that the manifest names and that are not among those measured."""
+def _lacks(config: Config, subjects: Mapping[str, Subject]) -> str:
+    """Say which cells and pins the manifest names that are not among those measured."""
     roles, header = config.roles, config.header
-    named = [
-        ("buffer", roles.buffer, roles.buffer_input), ("buffer", roles.buffer, roles.buffer_output),
-        ("tie_high", *roles.tie_high), ("tie_low", *roles.tie_low),
-        *([("flip_flop", header.flip_flop, "")] if header else []),
-    ]  # fmt: skip
-    return tuple(
-        f"{role} names {cell}{f' with pin {pin}' if pin else ''}, which is not among the cells: "
-        f"voltile run cannot use this technology"
-        for role, cell, pin in named
-        if cell not in subjects or (pin and pin not in subjects[cell].cell.netlist.pins)
-    )
+    named: dict[str, tuple[str, ...]] = {
+        "buffer": (roles.buffer, roles.buffer_input, roles.buffer_output),
+        "tie_high": roles.tie_high,
+        "tie_low": roles.tie_low,
+        **({"flip_flop": (header.flip_flop,)} if header else {}),
+    }
+    missing = [
+        f"{role} {' '.join(words)}"
+        for role, words in named.items()
+        if words[0] not in subjects or not {*words[1:]} <= {*subjects[words[0]].cell.netlist.pins}
+    ]
+    if not missing:
+        return ""
+    return f"voltile run cannot use this technology: no cell is {', '.join(missing)}"
 
 
 def _cell_of(task: str) -> str:
