@@ -3,6 +3,7 @@
 import gzip
 import re
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from measured_cells import DFF, FALLING_GATE, GATE, NAND2, measure
 from test_cell_library import facts
 from toy_technology import CELLS, NOMINAL, SITE, write_toy_technology
 
-from voltile.core import LibertyError, TechnologyError
+from voltile.core import LibertyError, TechnologyError, executor
 from voltile.pdk import (
     builtin_technologies,
     find_pdk,
@@ -21,6 +22,9 @@ from voltile.pdk import (
     read_technology,
     technology,
 )
+from voltile.pdk.characterization import job
+from voltile.pdk.characterization.config import read_config
+from voltile.pdk.characterization.job import characterize
 from voltile.pdk.mixed_supply import MixedSupply
 
 
@@ -494,11 +498,8 @@ def test_damaged_mixed_supply_table_is_one_error(measured):
 
 # The examples of the documentation.
 
-EXAMPLES = re.findall(
-    r"^```toml\n(.*?)^```",
-    (Path(__file__).parents[2] / "docs" / "technologies.md").read_text(),
-    re.MULTILINE | re.DOTALL,
-)
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "technologies.md").read_text()
+EXAMPLES = re.findall(r"^```toml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
 
 
 def test_example_of_a_foundry_library(sky130hd, tmp_path):
@@ -533,3 +534,35 @@ def test_example_of_several_flavours(tmp_path, monkeypatch):
     for bias in tech.biases:
         assert tech.library(1.3, bias).cell_name == tech.library(1.3).cell_name
         assert "sky130_fd_sc_hs__buf_8" in tech.library(1.3, bias).cell_name
+
+
+def test_example_of_a_measured_library(sky130hd, tmp_path):
+    """Its smallest cell at one supply and gate length, of which ngspice makes a library."""
+    if shutil.which("ngspice") is None:
+        pytest.skip("needs ngspice")
+    (tmp_path / "few.toml").write_text(EXAMPLES[2])
+    config = read_config(str(tmp_path / "few.toml"))
+    cells = config.subjects()
+    assert (len(cells.cells), cells.left_out) == (8, {})
+    part = config.selected(["*inv_1"], [1.8], ["pb0"])
+    summary = characterize(part, tmp_path / "few", lambda: executor(1))
+    assert summary.cells == ("sky130_fd_sc_hd__inv_1",)
+    assert "sky130_fd_sc_hd__buf_8" in summary.lacks
+
+
+def test_every_key_of_the_configurations_is_documented():
+    """Keys are in quotes or name a table; what the user names (devices, corners, biases) is not."""
+
+    def keys(content):
+        for key, value in content.items():
+            yield key
+            if isinstance(value, dict):
+                yield from keys(value)
+
+    for path in (Path(job.__file__).parent / "configs").glob("*.toml"):
+        content = tomllib.loads(path.read_text())
+        for named in ("devices", "corners", "power_layers"):
+            content[named] = next(iter(content[named].values()))
+        content["gate"]["lengths_nm"] = 0
+        for key in keys(content):
+            assert f"`{key}`" in DOCUMENT or f"`[{key}" in DOCUMENT, key
