@@ -31,7 +31,7 @@ class RunConfig:
     tiles : tuple of int
         N of each N x N mesh; none: those of 3, 5 and 7 that fit the design.
     period : float, optional
-        Clock period that synthesis aims for [s]; by default that of the technology.
+        Clock period that gates are mapped and sized for [s]; by default that of the technology.
     utilisation : float
         Share of the row area that cells fill.
     intervals : tuple of int

@@ -11,6 +11,7 @@ from voltile.floorplan import (
     Constraints,
     Timer,
     build_timing_graph,
+    cell_slack,
     check_mesh,
     place,
     placement_from_arrays,
@@ -18,7 +19,12 @@ from voltile.floorplan import (
     trace_clocks,
 )
 from voltile.floorplan.netlist import OPEN
-from voltile.floorplan.physical_synthesis import criticality_weights, place_and_size
+from voltile.floorplan.physical_synthesis import (
+    criticality_weights,
+    gathering_pull,
+    place_and_size,
+)
+from voltile.floorplan.placement import Pull, place_on
 from voltile.pdk import Lef
 
 
@@ -248,3 +254,38 @@ def test_cell_without_footprint_is_refused(toy_technology):
     with pytest.raises(TechnologyError) as fault:
         place(netlist, trace_clocks(netlist), technology, 1, 0.7)
     assert str(fault.value) == "technology toy: no LEF macro for toy_dff_1"
+
+
+def test_a_pull_draws_cells_to_its_point(toy_mac, toy_technology):
+    netlist, clocks = toy_mac.netlist, toy_mac.clocks
+    plain = place(netlist, clocks, toy_technology, 2, 0.7)
+    chosen = np.random.default_rng(5).permutation(netlist.cells)[:40]
+    weight = np.zeros(netlist.cells)
+    weight[chosen] = 30.0
+    grid = plain.grid
+    x, y = 0.2 * grid.core_sites * grid.site_width, 0.8 * grid.core_rows * grid.site_height
+
+    def away(placement):
+        across = placement.site[chosen] * grid.site_width - x
+        up = placement.row[chosen] * grid.site_height - y
+        return np.hypot(across, up).mean()
+
+    drawn = place_on(grid, netlist, clocks, toy_technology, pull=Pull(weight, x, y))
+    check_legal(netlist, toy_technology, drawn)
+    assert away(drawn) < 0.5 * away(plain)
+
+
+def test_critical_cells_gather(toy_mac, toy_technology):
+    """Weights follow the slack; the point is amid the cells that it draws."""
+    placement = place(toy_mac.netlist, toy_mac.clocks, toy_technology, 3, 0.7)
+    supply = np.zeros(toy_mac.netlist.cells, dtype=int)
+    wires = placement.wires(toy_technology)
+    timing = Timer(toy_mac, [toy_technology.library(1.0)]).analyze(supply, wires)
+    pull = gathering_pull(timing, placement)
+    slack = cell_slack(timing, timing.min_period) / timing.min_period
+    assert pull.weight[slack < 1e-9] == pytest.approx(pull.weight.max())
+    assert (pull.weight[slack >= 0.15] == 0).all() and (pull.weight[slack < 0.149] > 0).all()
+    grid = placement.grid
+    for place_of, size, at in ((placement.site, grid.site_width, pull.x),
+                               (placement.row, grid.site_height, pull.y)):  # fmt: skip
+        assert place_of[pull.weight > 0].min() * size < at < place_of[pull.weight > 0].max() * size

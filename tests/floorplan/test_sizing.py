@@ -2,15 +2,25 @@
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from toy_netlists import make_netlist
 
-from voltile.floorplan import Constraints, Timer, Wires, build_timing_graph
+from voltile.floorplan import (
+    Constraints,
+    Sources,
+    Timer,
+    Wires,
+    build_timing_graph,
+    cell_slack,
+    synthesize,
+)
 from voltile.floorplan.sizing import resize
 from voltile.pdk import DriveChoice, read_technology
 
+BLOCKS = Path(__file__).parents[1] / "power" / "blocks.v"
 SIZES = ("0p5", "1", "2", "4", "8", "16")
 
 
@@ -124,3 +134,19 @@ def test_a_technology_of_one_drive_changes_nothing(toy_technology):
     graph = build_timing_graph(netlist, Constraints(input_delay={"a": 0.0}))
     sizing = resize(graph, Wires.none(netlist), DriveChoice(single))
     np.testing.assert_array_equal(sizing.netlist.cell_type, netlist.cell_type)
+
+
+def test_spare_slack_is_left_where_it_is(technology, choice, tmp_path):
+    """The same period, more cells clear of it, for a little more area."""
+    netlist = synthesize(Sources([BLOCKS], top="mac"), technology, 1.2e-9, tmp_path)
+    graph = build_timing_graph(netlist, Constraints())
+    wires = Wires.none(netlist)
+    period = 1.1 * resize(graph, wires, choice).timing.min_period
+    saved, spared = (resize(graph, wires, choice, period, spare) for spare in (0.0, 0.2))
+    near = []
+    for sizing in (saved, spared):
+        assert sizing.timing.min_period <= period * (1 + 1e-6)
+        near.append((cell_slack(sizing.timing, period) < 0.05 * period).mean())
+    assert near[1] < 0.9 * near[0]
+    areas = [sizing.netlist.cell_area.sum() for sizing in (saved, spared)]
+    assert areas[0] <= areas[1] < 1.1 * areas[0]
