@@ -66,3 +66,22 @@ def test_search_is_no_worse_than_algorithm_5_and_near_the_optimum(made_technolog
         assert optimum * (1 - 1e-12) <= ours <= theirs
         gaps.append((ours - optimum) / optimum)
     assert np.mean(gaps) < 0.02
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_tile_that_could_be_lowered_is_passed_over(made_technology, seed):
+    """By timing them one by one; many of those that cannot are passed over."""
+    states, plan, _ = states_of(made_technology, seed, 3)
+    hopeless, passed = 0, 0
+    for frequency in np.linspace(1 / plan.period[0], plan.reach, 6)[1:]:
+        high = plan.tile_is_high(frequency)
+        open_ = states.may_be_lowered(high, frequency)
+        assert not open_[~high].any()
+        for tile in np.flatnonzero(high):
+            other = high.copy()
+            other[tile] = False
+            if states.meets(other, frequency):
+                assert open_[tile]
+            else:
+                hopeless, passed = hopeless + 1, passed + (not open_[tile])
+    assert passed > 0.3 * hopeless
