@@ -55,7 +55,7 @@ def main(given: argparse.Namespace) -> None:
     config = RunConfig(
         files=tuple(sources.files), top=sources.top, activity=str(out / "trace.vcd"),
         tech=given.tech or RunConfig.tech, tiles=tuple(given.tiles), poly_bias=given.poly_bias,
-        period=given.period * 1e-9 if given.period else None,
+        period=given.period * 1e-9 if given.period else None, gather=given.gather,
     )  # fmt: skip
     result = run(config, out, lambda line: print(line, file=sys.stderr))
     with result.meter.stage("report"):
@@ -178,6 +178,7 @@ if __name__ == "__main__":
     parser.add_argument("--tiles", type=int, nargs="+", default=[3, 5, 7], help="N of the meshes")
     parser.add_argument("--period", type=float, help="clock period of synthesis and sizing [ns]")
     parser.add_argument("--poly-bias", default="interface", help="none, interface or all")
+    parser.add_argument("--gather", action="store_true", help="draw critical cells together")
     parser.add_argument("--keep", action="store_true", help="read finished stages again")
     with faults_through(parser):
         main(parser.parse_args())

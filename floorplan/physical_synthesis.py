@@ -23,7 +23,7 @@ _CRITICAL_FROM = 0.7
 _HEAVIEST = 10.0
 # Weight of what draws the most critical cells together, and the slack from which on cells are left
 # alone, a part of the period.
-_PULL, _PULLED_BELOW = 1.0, 0.15
+_PULL, _PULLED_BELOW = 0.1, 0.1
 # What a tile keeps for its Vdd-MUX, over what it needs as the cells stand; and how often they are
 # moved until that suffices.
 _ROOM, _ATTEMPTS = 1.1, 8
@@ -165,7 +165,7 @@ def criticality_weights(timing: Timing) -> Floats:
 def gathering_pull(timing: Timing, placement: Placement) -> Pull:
     """Return the point amid the critical cells, and how much it is to draw each of them.
 
-    Cells of the critical path are drawn as by `_PULL` nets, those with 15 % of slack no more.
+    Cells of the critical path are drawn as by `_PULL` nets, those with 10 % of slack no more.
     """
     grid, period = placement.grid, timing.min_period
     critical = np.clip(1 - cell_slack(timing, period) / (_PULLED_BELOW * period), 0, 1)

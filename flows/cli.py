@@ -107,7 +107,7 @@ def run_command(
         Path | None, typer.Option(help="Run folder. [runs/TOP, or the first file's name]")
     ] = None,
     period: Annotated[
-        float | None, typer.Option(help="Clock period for synthesis [ns]. [the technology's]")
+        float | None, typer.Option(help="Clock period to map and size for [ns]. [the technology's]")
     ] = None,
     utilisation: Annotated[float, typer.Option(help="Share of the rows that cells fill.")] = 0.7,
     intervals: Annotated[
@@ -146,6 +146,9 @@ def run_command(
     drop: Annotated[
         float, typer.Option(help="Part of Vdd that the headers of a Vdd-MUX may drop.")
     ] = 0.02,
+    gather: Annotated[
+        bool, typer.Option("--gather", help="Draw critical cells to each other in placement.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of placement and random operands.")] = 1,
     workers: Annotated[int | None, typer.Option(help="Processes. [one per core]")] = None,
 ) -> None:  # fmt: skip
@@ -188,6 +191,7 @@ def run_command(
         lanes=lanes,
         poly_bias=poly_bias,
         drop=drop,
+        gather=gather,
         seed=seed,
         workers=workers,
     )

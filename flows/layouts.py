@@ -205,14 +205,13 @@ def make_layouts(
         Of the netlist, its constraints and its activity.
     """
     technology, period = uncut.technology, max(period, uncut.min_period)
-    options = {"utilisation": config.utilisation, "seed": config.seed, "period": period}
     headers = None
     if technology.header is not None and max(config.tiles) > 1:
         waveforms = currents(uncut, activity, pairs)
         headers = _Headers(mux_cells(technology), waveforms, pairs, config.drop)
     meshes = {f"placement-{n}x{n}": n for n in config.tiles if n > 1}
     keys = {
-        part: stage_key(netlist=key, n=n, drop=config.drop, pairs=pairs, **options)
+        part: stage_key(netlist=key, n=n, period=period, pairs=pairs, **config.layout_options)
         for part, n in meshes.items()
     }
 
@@ -231,11 +230,16 @@ def make_layouts(
         if headers is not None:
             drops = {"drop": headers.drops(design), "largest_drop": headers.largest_drop(design)}
         layouts[meshes[part]] = Layout.of(design, technology, **drops)
-    return _biased(config, stages, layouts, pool, key)
+    return _biased(config, stages, layouts, pairs, pool, key)
 
 
 def _biased(
-    config: RunConfig, stages: Stages, layouts: Mapping[int, Layout], pool: Executor, key: str
+    config: RunConfig,
+    stages: Stages,
+    layouts: Mapping[int, Layout],
+    pairs: Sequence[tuple[float, float]],
+    pool: Executor,
+    key: str,
 ) -> dict[int, Layout]:
     """The layouts with their poly-bias; the uncut one with that of all its cells."""
     if config.poly_bias == "none" or len(layouts[1].technology.biases) == 1:
@@ -244,10 +248,9 @@ def _biased(
     names = {n: kinds for n in layouts} | {1: tuple(dict.fromkeys(("all", *kinds)))}
     parts = {f"poly-bias-{n}x{n}": n for n in layouts}
     keys = {
-        part: stage_key(run=key, names=names[n], n=n, utilisation=config.utilisation,
-                        seed=config.seed, drop=config.drop)
+        part: stage_key(run=key, names=names[n], n=n, pairs=pairs, **config.layout_options)
         for part, n in parts.items()
-    }  # fmt: skip
+    }
 
     def assign_missing(missing: list[str]) -> Iterator[tuple[str, Arrays]]:
         jobs = {
@@ -331,7 +334,7 @@ def _place(
     """Place a mesh and size its gates, with its Vdd-MUX where the technology has headers."""
     return _design_to_arrays(place_and_size(
         uncut.graph, uncut.technology, n, config.utilisation, config.seed, period, headers,
-        spare=_SPARE,
+        config.gather, _SPARE,
     ))  # fmt: skip
 
 

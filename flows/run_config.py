@@ -47,6 +47,8 @@ class RunConfig:
         "all".
     drop : float
         Part of the supply that the headers of a Vdd-MUX may drop at the tile's peak current.
+    gather : bool
+        Whether critical cells are drawn to each other in placement.
     cycles, lanes : int
         Length and number of the random streams that are simulated.
     """
@@ -69,6 +71,7 @@ class RunConfig:
     lanes: int = 64
     poly_bias: str = "interface"
     drop: float = 0.02
+    gather: bool = False
     seed: int = 1
     workers: int | None = None
 
@@ -76,6 +79,12 @@ class RunConfig:
         faults = list(self._faults())
         if faults:
             raise VoltileError("; ".join(faults))
+
+    @property
+    def layout_options(self) -> dict[str, Any]:
+        """What meshes depend on, beside their netlist and the supplies."""
+        names = ("utilisation", "seed", "drop", "gather")
+        return {name: getattr(self, name) for name in names}
 
     def _faults(self) -> Iterator[str]:
         """What cannot be run, a clause each."""

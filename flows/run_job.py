@@ -324,9 +324,8 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
             config, stages, uncut, activity, _pairs(technology, config.intervals), period, pool,
             activity_key,
         )  # fmt: skip
-        key = stage_key(activity=activity_key, tiles=config.tiles, drop=config.drop,
-                        poly_bias=_bias(config, technology), utilisation=config.utilisation,
-                        seed=config.seed)  # fmt: skip
+        key = stage_key(activity=activity_key, tiles=config.tiles,
+                        poly_bias=_bias(config, technology), **config.layout_options)  # fmt: skip
         points = {
             name: _supply_points(config, stages, layouts[1], activity, name, key)
             for name in ("none", *(name for name in layouts[1].bias if name == "all"))

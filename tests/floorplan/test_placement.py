@@ -284,7 +284,7 @@ def test_critical_cells_gather(toy_mac, toy_technology):
     pull = gathering_pull(timing, placement)
     slack = cell_slack(timing, timing.min_period) / timing.min_period
     assert pull.weight[slack < 1e-9] == pytest.approx(pull.weight.max())
-    assert (pull.weight[slack >= 0.15] == 0).all() and (pull.weight[slack < 0.149] > 0).all()
+    assert (pull.weight[slack >= 0.1] == 0).all() and (pull.weight[slack < 0.099] > 0).all()
     grid = placement.grid
     for place_of, size, at in ((placement.site, grid.site_width, pull.x),
                                (placement.row, grid.site_height, pull.y)):  # fmt: skip

@@ -548,6 +548,10 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     row = metrics["layouts"][1]
     assert row["interface_cells"] == pytest.approx(cut.interface.mean())
     assert row["poly_bias"]["all"] == np.bincount(cut.bias["all"].bias, minlength=4).tolist()
+    # Headers follow the intervals, so that nothing of the mesh stays.
+    code, _, err = voltile(*command, "--intervals", 2, "--out", "complete")
+    assert code == 0 and "placement uncut: read again" in err
+    assert "placement: read again" not in err and "poly-bias: read again" not in err
 
 
 def test_intervals_that_the_mixed_supply_table_lacks_are_refused(voltile):
