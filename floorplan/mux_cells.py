@@ -270,3 +270,8 @@ class MuxReserve:
             When the largest Vdd-MUX do not suffice in some tile.
         """
         return self.cells.columns(*self.cells.choose(self.width, tile_rows))
+
+    def share(self, tile_rows: int, tile_width: int) -> float:
+        """Part of the sites of tiles that they keep."""
+        kept = self.columns(tile_rows)
+        return (sum(kept.left) + sum(kept.right)) / (len(self.width) * tile_width)

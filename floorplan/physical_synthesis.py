@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from voltile.core import PlacementInfeasible
+from voltile.floorplan.buffering import relieve_critical_nets
 from voltile.floorplan.mux_cells import MuxCells, MuxReserve
 from voltile.floorplan.placement import Floats, Placement, Pull, check_mesh, place_on
 from voltile.floorplan.sizing import resize
@@ -67,6 +68,7 @@ def place_and_size(
     headers: HeaderNeeds | None = None,
     gather: bool = False,
     spare: float = 0.0,
+    buffers: bool = False,
 ) -> PlacedDesign:
     """Place a netlist on an n x n mesh and size its gates for a clock period.
 
@@ -84,6 +86,8 @@ def place_and_size(
         Whether critical cells are drawn to each other, so that fewer tiles hold any.
     spare : float
         Part of the period that paths keep as slack, where they have it (`resize`).
+    buffers : bool
+        Whether buffers may be added; else the netlist keeps its cells and nets.
 
     Raises
     ------
@@ -92,12 +96,19 @@ def place_and_size(
     """
     choice = DriveChoice(technology)
     weight, reserve, pull = None, None, None
-    for _ in range(_PLACEMENTS):
+    for turn in range(_PLACEMENTS):
         grid = check_mesh(graph.netlist, technology, n, utilisation, reserve)
         placement = place_on(grid, graph.netlist, graph.clocks, technology, seed, weight, pull=pull)
         sizing = resize(graph, placement.wires(technology), choice, period, spare)
         graph = build_timing_graph(sizing.netlist, graph.constraints)
         weight = criticality_weights(sizing.timing)
+        if buffers and turn == 0:
+            netlist = relieve_critical_nets(
+                graph, placement.wires(technology), technology,
+                max(period, sizing.timing.min_period),
+            )  # fmt: skip
+            weight = np.append(weight, np.ones(netlist.nets - len(weight)))
+            graph = build_timing_graph(netlist, graph.constraints)
         if gather:
             pull = gathering_pull(sizing.timing, placement)
         if headers is not None:
@@ -130,7 +141,13 @@ def _legalize(
     for attempt in range(1, _ATTEMPTS + 1):
         reserve = MuxReserve(headers.cells, _ROOM * needed)
         grid = replace(grid, mux=reserve.columns(grid.tile_rows))
-        placement = place_on(grid, *kept, near=placement, pull=pull)
+        try:
+            placement = place_on(grid, *kept, near=placement, pull=pull)
+        except PlacementInfeasible as error:
+            raise PlacementInfeasible(
+                f"{error}; Vdd-MUX take {reserve.share(grid.tile_rows, grid.tile_width):.0%} of "
+                f"the tiles: a larger drop makes them smaller", grid.n
+            ) from None  # fmt: skip
         needed = np.maximum(needed, headers.widths(placement))
         try:
             muxes = place_muxes(grid, headers.cells, headers.widths(placement))
@@ -170,7 +187,7 @@ def gathering_pull(timing: Timing, placement: Placement) -> Pull:
     grid, period = placement.grid, timing.min_period
     critical = np.clip(1 - cell_slack(timing, period) / (_PULLED_BELOW * period), 0, 1)
     x, y = (
-        float(np.average(places, weights=critical + 1e-9)) * size
-        for places, size in ((placement.site, grid.site_width), (placement.row, grid.site_height))
+        float(np.average(places, weights=critical + 1e-9)) / size
+        for places, size in ((placement.site, grid.core_sites), (placement.row, grid.core_rows))
     )
     return Pull(_PULL * critical, x, y)

@@ -52,7 +52,14 @@ class Placement:
 
 @dataclass(frozen=True)
 class Pull:
-    """A point that draws cells [m], each as a net of some weight would, shape (cells,)."""
+    """A point that draws cells, each as a net of some weight would.
+
+    Attributes
+    ----------
+    weight : ndarray, shape (cells,)
+    x, y : float
+        Parts of the core's width and height.
+    """
 
     weight: Floats
     x: float
@@ -239,8 +246,8 @@ def _problem(
         net_y=units(at[1]),
         net_weight=net_weight[net[first]],
         pull=pull.weight,
-        fixed_x=units(np.append(port[0], pull.x)),
-        fixed_y=units(np.append(port[1], pull.y)),
+        fixed_x=units(np.append(port[0], pull.x * grid.core_sites * grid.site_width)),
+        fixed_y=units(np.append(port[1], pull.y * grid.core_rows * grid.site_height)),
         segments=np.concatenate([rows, segments[:, 2:3] % 2], axis=1),
         seed=seed,
     )

@@ -71,7 +71,8 @@ def resize(
 ) -> Sizing:
     """Size the gates of a placed netlist: the least area and leakage at a clock period.
 
-    No net gets a load beyond what its driver may carry, where any drive can.
+    Nets that load their driver with more than it may carry are made as few as drives can; setup
+    times are those of the data edges as they come, and do not count when a drive is weighed.
 
     Parameters
     ----------
@@ -99,9 +100,9 @@ def _search(
     """Return the best drives of all iterations: least cost at the period, else least period."""
     from voltile.floorplan.sizing_passes import cheapest_drives, mean_slopes
 
-    def badness(drive: Ints, timing: Timing) -> tuple[float, float, float]:
-        overload = problem.overload(drive, timing)
-        return overload, max(timing.min_period, period), problem.cost(drive)
+    def badness(drive: Ints, timing: Timing) -> tuple[int, float, float]:
+        overloaded = problem.overloaded(drive, timing)
+        return overloaded, max(timing.min_period, period), problem.cost(drive)
 
     tables, records = problem.timer.tables, problem.records
     weights, price = _Weights(problem), _LEAST_PRICE

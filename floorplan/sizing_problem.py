@@ -106,14 +106,14 @@ class SizingProblem:
         """Cost of all instances together."""
         return float(self.drives.cost[drive, np.arange(len(drive))].sum())
 
-    def overload(self, drive: Ints, timing: Timing) -> float:
-        """Load beyond what cells may drive, of all nets together [F]."""
+    def overloaded(self, drive: Ints, timing: Timing) -> int:
+        """Nets that load their drivers with more than these may drive."""
         netlist = self.timer.graph.netlist
         pins = np.flatnonzero(netlist.pin_is_output & (netlist.pin_net != OPEN))
         pins = pins[~self.timer.graph.clocks.is_clock[netlist.pin_net[pins]]]
         limit = self.drives.max_load[drive[netlist.pin_cell[pins]], netlist.pin_library[pins]]
         load = timing.load.reshape(-1, 2).max(axis=1)[netlist.pin_net[pins]]
-        return float(np.maximum(load - limit, 0.0).sum())
+        return int((load > limit).sum())
 
     @cached_property
     def records(self) -> Records:

@@ -1,4 +1,4 @@
-"""Slower versions of cells where paths leave time: longer gates, smaller drives.
+"""Slower versions of cells where paths leave time, such as longer gates.
 
 In rounds: each takes, along every path, about as many cells as the slack of the path affords. Loads
 and slews couple paths, so that every round ends with a full timing run, and is taken back in part

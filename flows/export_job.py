@@ -8,7 +8,7 @@ import numpy as np
 from voltile.core import PlacementInfeasible, TechnologyError, VoltileError
 from voltile.floorplan import PowerGrid, make_power_grid
 from voltile.floorplan.exports import OperatingPoints, write_exports
-from voltile.flows.layouts import Layout, currents
+from voltile.flows.layouts import Layout
 from voltile.flows.run_job import RunResult, read_run
 from voltile.pdk import LibrarySet
 
@@ -79,9 +79,9 @@ def export_run(
 def _power_grid(result: RunResult, layout: Layout, points: OperatingPoints) -> PowerGrid:
     """The power grid that serves all points of the plan: cells draw most at the highest pair."""
     low, high = float(points.vdd_low.max()), float(points.vdd_high.max())
-    drawn = currents(result.layouts[1], result.activity, [(low, high)])
+    drawn = layout.currents(result.activity, [(low, high)])[low, high]
     tile, grid = layout.placement.tile, layout.placement.grid
-    at_low, at_high = (drawn[vdd].peak(tile, grid.tiles) for vdd in (low, high))
+    at_low, at_high = (item.peak(tile, grid.tiles) for item in drawn)
     return make_power_grid(grid, result.technology, at_low, at_high, low, high)
 
 

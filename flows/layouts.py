@@ -15,7 +15,6 @@ from voltile.floorplan import (
     BiasStage,
     ClockTree,
     LayoutArea,
-    MuxCells,
     PlacedDesign,
     Placement,
     TileTimer,
@@ -32,15 +31,17 @@ from voltile.floorplan import (
     mux_cells,
     muxes_from_arrays,
     muxes_to_arrays,
+    netlist_from_arrays,
+    netlist_to_arrays,
     place_and_size,
     placement_from_arrays,
     placement_to_arrays,
-    size_headers,
 )
+from voltile.flows.header_currents import HeaderCurrents, Pair, pair_currents
 from voltile.flows.run_config import RunConfig
 from voltile.flows.stages import Stages, stage_key
 from voltile.pdk import LibrarySet, Technology
-from voltile.power import Activity, CurrentWaveform, PowerModel, current_waveform
+from voltile.power import Activity, CurrentWaveform
 
 # Part of the period that paths of a mesh keep as slack, where they have it. Tiles at VddL live on
 # slack: on a processor core of 30 k cells at 7 x 7 tiles it takes 0.3 % more area, and FINE-VH at
@@ -76,7 +77,7 @@ class Layout:
     tree: ClockTree
     muxes: VddMuxes | None = None
     bias: Mapping[str, BiasPlan] = field(default_factory=dict)
-    drop: Mapping[tuple[float, float], Floats] = field(default_factory=dict)
+    drop: Mapping[Pair, Floats] = field(default_factory=dict)
     largest_drop: float = 0.0
 
     @property
@@ -85,11 +86,11 @@ class Layout:
         return self.placement.grid.n
 
     @classmethod
-    def of(cls, design: PlacedDesign, technology: Technology, **others: Any) -> "Layout":
+    def of(cls, design: PlacedDesign, technology: Technology) -> "Layout":
         """Return a placed design with its clock tree."""
         graph, placement = design.graph, design.placement
         tree = build_clock_tree(graph.netlist, graph.clocks, placement, technology)
-        return cls(graph, technology, placement, tree, design.muxes, **others)
+        return cls(graph, technology, placement, tree, design.muxes)
 
     @cached_property
     def wires(self) -> Wires:
@@ -137,6 +138,12 @@ class Layout:
         chosen = (libraries.index(every, self.bias_of(name)) for name in ("none", *self.bias))
         return max(timer.analyze(item, self.wires, stretch).min_period for item in chosen)
 
+    def currents(
+        self, activity: Activity, pairs: Sequence[Pair]
+    ) -> dict[Pair, tuple[CurrentWaveform, CurrentWaveform]]:
+        """Return what its cells draw at VddL and at VddH of each pair (`pair_currents`)."""
+        return pair_currents(self.graph, self.wires, self.tree, self.technology, activity, pairs)
+
     def bias_of(self, name: str) -> Ints:
         """Bias of each instance under "none", "interface" or "all", shape (cells,)."""
         if name == "none":
@@ -148,13 +155,20 @@ class Layout:
         timer = Timer(self.graph, libraries.libraries, libraries.mixed_supply)
         numbers = self.bias_of(bias)
         library = np.stack([libraries.index(np.full_like(numbers, at), numbers) for at in (0, 1)])
-        tiles = self.placement.grid.tiles
-        drop = self.drop.get((libraries.vdds[0], libraries.vdds[1]), np.zeros((2, tiles)))
+        drop = self._drop_at(libraries.vdds)
         stretch = np.stack([
             drop_stretch(self.technology, vdd, part)
             for vdd, part in zip(libraries.vdds, drop, strict=True)
         ])  # fmt: skip
         return TileTimer(timer, self.placement, self.wires, library, stretch)
+
+    def _drop_at(self, vdds: Sequence[float]) -> Floats:
+        if not self.drop:
+            return np.zeros((2, self.placement.grid.tiles))
+        pair = min(self.drop, key=lambda pair: max(abs(np.subtract(pair, vdds))))
+        if not np.allclose(pair, vdds, atol=1e-6, rtol=0):
+            raise ValueError(f"headers were sized for the pairs {list(self.drop)}, not for {vdds}")
+        return self.drop[pair]
 
 
 def place_uncut(
@@ -167,6 +181,8 @@ def place_uncut(
 ) -> Layout:
     """Return the uncut layout of a netlist; where it is kept, it is read again.
 
+    Its netlist may have more buffers than the one given; meshes have the same.
+
     Parameters
     ----------
     period : float
@@ -175,10 +191,16 @@ def place_uncut(
         Of the netlist and its constraints.
     """
     options = {"utilisation": config.utilisation, "seed": config.seed, "period": period}
+
+    def place() -> Arrays:
+        design = place_and_size(
+            graph, technology, 1, config.utilisation, config.seed, period, buffers=True
+        )
+        return _design_to_arrays(design)
+
     kept = stages.run_each(
         "placement uncut", {"placement-1x1": stage_key(netlist=key, n=1, **options)},
-        lambda _: [("placement-1x1", _design_to_arrays(
-            place_and_size(graph, technology, 1, config.utilisation, config.seed, period)))],
+        lambda _: [("placement-1x1", place())],
     )["placement-1x1"]  # fmt: skip
     return Layout.of(_design_from_arrays(kept, graph), technology)
 
@@ -188,7 +210,7 @@ def make_layouts(
     stages: Stages,
     uncut: Layout,
     activity: Activity,
-    pairs: Sequence[tuple[float, float]],
+    pairs: Sequence[Pair],
     period: float,
     pool: Executor,
     key: str,
@@ -207,8 +229,9 @@ def make_layouts(
     technology, period = uncut.technology, max(period, uncut.min_period)
     headers = None
     if technology.header is not None and max(config.tiles) > 1:
-        waveforms = currents(uncut, activity, pairs)
-        headers = _Headers(mux_cells(technology), waveforms, pairs, config.drop)
+        headers = HeaderCurrents(
+            mux_cells(technology), uncut.currents(activity, pairs), config.drop
+        )
     meshes = {f"placement-{n}x{n}": n for n in config.tiles if n > 1}
     keys = {
         part: stage_key(netlist=key, n=n, period=period, pairs=pairs, **config.layout_options)
@@ -226,10 +249,11 @@ def make_layouts(
     layouts = {1: uncut}
     for part, arrays in stages.run_each("placement", keys, place_missing).items():
         design = _design_from_arrays(arrays, uncut.graph)
-        drops: dict[str, Any] = {}
-        if headers is not None:
-            drops = {"drop": headers.drops(design), "largest_drop": headers.largest_drop(design)}
-        layouts[meshes[part]] = Layout.of(design, technology, **drops)
+        layout = Layout.of(design, technology)
+        if headers is not None:  # sized by what the uncut layout draws; this is what this one does
+            own = replace(headers, waveforms=layout.currents(activity, pairs))
+            layout = replace(layout, drop=own.drops(design), largest_drop=own.largest_drop(design))
+        layouts[meshes[part]] = layout
     return _biased(config, stages, layouts, pairs, pool, key)
 
 
@@ -237,7 +261,7 @@ def _biased(
     config: RunConfig,
     stages: Stages,
     layouts: Mapping[int, Layout],
-    pairs: Sequence[tuple[float, float]],
+    pairs: Sequence[Pair],
     pool: Executor,
     key: str,
 ) -> dict[int, Layout]:
@@ -266,70 +290,8 @@ def _biased(
     }
 
 
-def currents(
-    layout: Layout, activity: Activity, pairs: Sequence[tuple[float, float]]
-) -> dict[float, CurrentWaveform]:
-    """Return what the cells of a layout draw at each end of some pairs of supplies."""
-    every = np.zeros(layout.graph.netlist.cells, dtype=np.int64)
-    found = {}
-    for vdd in sorted({vdd for pair in pairs for vdd in pair}):
-        library = layout.technology.library(vdd)
-        timing = Timer(layout.graph, [library]).analyze(every, layout.wires)
-        model = PowerModel(layout.graph.netlist, layout.tree, activity, [library])
-        found[vdd] = current_waveform(model.evaluate(every, timing), timing, vdd)
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Headers:
-    """What headers must carry, and the cells that they come in."""
-
-    cells: MuxCells
-    waveforms: Mapping[float, CurrentWaveform]
-    pairs: Sequence[tuple[float, float]]
-    allowed_drop: float
-
-    def widths(self, placement: Placement) -> Floats:
-        """Width that each header of a tile needs for every pair of supplies [m]."""
-        peak = self._peaks(placement)
-        needed = [
-            size_headers(peak[low], peak[high], low, high, self.cells.header, self.allowed_drop)
-            for low, high in self.pairs
-        ]
-        return np.asarray(np.max(needed, axis=0))
-
-    def drops(self, design: PlacedDesign) -> dict[tuple[float, float], Floats]:
-        """Part of VddL and of VddH that cells miss when they switch, shape (2, tiles)."""
-        placement, tiles = design.placement, design.placement.grid.tiles
-        current = {
-            vdd: item.while_switching(placement.tile, tiles) for vdd, item in self.waveforms.items()
-        }
-        return self._drops(design.muxes, current)
-
-    def largest_drop(self, design: PlacedDesign) -> float:
-        """Largest part of a supply that any header drops at its tile's peak current."""
-        drops = self._drops(design.muxes, self._peaks(design.placement))
-        return max(float(drop.max()) for drop in drops.values())
-
-    def _drops(
-        self, muxes: VddMuxes | None, current: Mapping[float, Floats]
-    ) -> dict[tuple[float, float], Floats]:
-        assert muxes is not None  # every mesh with headers has them
-        header = self.cells.header
-        return {
-            (low, high): np.stack([
-                muxes.resistance(header, vdd, high) * current[vdd] / vdd for vdd in (low, high)
-            ])
-            for low, high in self.pairs
-        }  # fmt: skip
-
-    def _peaks(self, placement: Placement) -> dict[float, Floats]:
-        tiles = placement.grid.tiles
-        return {vdd: item.peak(placement.tile, tiles) for vdd, item in self.waveforms.items()}
-
-
 def _place(
-    uncut: Layout, n: int, config: RunConfig, period: float, headers: _Headers | None
+    uncut: Layout, n: int, config: RunConfig, period: float, headers: HeaderCurrents | None
 ) -> Arrays:
     """Place a mesh and size its gates, with its Vdd-MUX where the technology has headers."""
     return _design_to_arrays(place_and_size(
@@ -339,13 +301,13 @@ def _place(
 
 
 def _design_to_arrays(design: PlacedDesign) -> Arrays:
-    arrays = placement_to_arrays(design.placement)
-    arrays["cell_type"] = design.graph.netlist.cell_type
+    arrays = netlist_to_arrays(design.graph.netlist) | placement_to_arrays(design.placement)
     return arrays | (muxes_to_arrays(design.muxes) if design.muxes else {})
 
 
 def _design_from_arrays(arrays: Arrays, graph: TimingGraph) -> PlacedDesign:
-    netlist = replace(graph.netlist, cell_type=arrays["cell_type"])
+    """The design that was kept; library and constraints are those of a graph."""
+    netlist = netlist_from_arrays(arrays, graph.netlist.library)
     return PlacedDesign(
         build_timing_graph(netlist, graph.constraints), placement_from_arrays(arrays),
         muxes_from_arrays(arrays),

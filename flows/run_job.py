@@ -308,7 +308,7 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
     say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} µm²")
     graph = build_timing_graph(netlist, _constraints(config, netlist, technology))
     config = replace(config, tiles=_meshes(config, netlist, technology, say))
-    key = stage_key(netlist=key, constraints=str(graph.constraints))
+    key = stage_key(netlist=key, constraints=asdict(graph.constraints))
 
     uncut = place_uncut(config, stages, graph, technology, period, key)
     graph = uncut.graph
@@ -429,7 +429,9 @@ def _netlist(
         ),
     )
     used = json.loads(arrays["names"].tobytes())["types"]
-    technology = with_relatives(technology, [*used, *clock_buffers(technology)])
+    technology = with_relatives(
+        technology, [*used, *clock_buffers(technology), technology.buffer_cell]
+    )
     return technology, netlist_from_arrays(arrays, technology.library(technology.nominal_vdd))
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,20 @@ from voltile.core import StageMeter, VoltileError, write_atomically
 Arrays = Mapping[str, NDArray[Any]]
 
 # Raised when what a stage keeps changes its meaning.
-_VERSION = 5
+_VERSION = 6
 
 
 def stage_key(**inputs: Any) -> str:
-    """Return the hash of a stage's inputs, Voltile's own version among them."""
-    text = json.dumps(
-        {"voltile": voltile.__version__, "stages": _VERSION, **inputs}, sort_keys=True, default=str
-    )
+    """Return the hash of a stage's inputs; versions of Voltile and of its tools are among them."""
+    tools = {name: version(name) for name in ("pyosys", "coloquinte")}
+    known = {"voltile": voltile.__version__, "stages": _VERSION, "tools": tools, **inputs}
+    text = json.dumps(known, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(item: object) -> object:
+    """What JSON lacks; sets in an order that does not change from process to process."""
+    return sorted(item) if isinstance(item, frozenset) else str(item)
 
 
 class Stages:

@@ -81,12 +81,14 @@ class CurrentWaveform:
 
 
 def current_waveform(report: PowerReport, timing: Timing, vdd: float) -> CurrentWaveform:
-    """Return what cells draw at a supply [V] and its highest frequency.
+    """Return what cells draw at a supply [V], in the windows of some timing at its shortest period.
 
     Parameters
     ----------
-    report, timing
+    report : PowerReport
         Of the netlist at that supply.
+    timing : Timing
+        Of the netlist; may be at another supply.
     """
     netlist, period = timing.graph.netlist, timing.min_period
     outputs = np.flatnonzero(netlist.pin_is_output & (netlist.pin_net != OPEN))

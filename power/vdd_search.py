@@ -65,6 +65,11 @@ class TileStates:
             self._power[key] = float(dynamic), float(report.leakage.sum())
         return self._power[key]
 
+    @property
+    def timed(self) -> int:
+        """Number of assignments that were timed."""
+        return len(self._period)
+
     def _analyze(self, is_high: Bools) -> Timing:
         key = is_high.tobytes()
         if self._last is None or self._last[0] != key:
@@ -155,9 +160,11 @@ def _lowered(states: TileStates, start: Bools, costs: Floats, frequency: float) 
 
 def _exchanged(states: TileStates, start: Bools, costs: Floats, frequency: float) -> Bools:
     """Raise a tile, the cheapest first, and lower what can then be: the first that saves power."""
-    low = np.flatnonzero(~start)
-    tries = max(1, _TRIES // max(1, int(start.sum())))
-    for tile in low[np.argsort(costs[low], kind="stable")][:tries].tolist():
+    low = np.flatnonzero(~start & (costs > 0))
+    before = states.timed
+    for tile in low[np.argsort(costs[low], kind="stable")].tolist():
+        if states.timed > before + _TRIES:
+            break
         raised = _flipped(start, tile)
         if states.meets(raised, frequency):
             found = _lowered(states, raised, costs, frequency)

@@ -1,12 +1,13 @@
 """Buffer trees: the limit holds, and the logic stays what it was."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_netlists import make_netlist, random_netlist
+from toy_netlists import make_netlist, random_netlist, random_wires
 
-from voltile.floorplan import trace_clocks
-from voltile.floorplan.buffering import buffer_high_fanout
+from voltile.floorplan import Constraints, Timer, Wires, build_timing_graph, trace_clocks
+from voltile.floorplan.buffering import buffer_high_fanout, pin_slack, relieve_critical_nets
 from voltile.floorplan.netlist import OPEN, check_netlist
 
 
@@ -100,3 +101,53 @@ def test_buffering_again_keeps_names_apart(toy_technology):
     netlist = wide(toy_technology.library(1.0), 60)
     once = check(netlist, toy_technology, 20)
     check(once, toy_technology, 2)
+
+
+def timed(graph, technology, wires):
+    timer = Timer(graph, [technology.library(1.0)])
+    return timer.analyze(np.zeros(graph.netlist.cells, dtype=int), wires)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slack_of_a_net_is_that_of_its_worst_pin(toy_technology, seed):
+    """Unless an output port is worse."""
+    netlist = random_netlist(toy_technology.library(1.0), seed, 40)
+    timing = timed(build_timing_graph(netlist, Constraints()), toy_technology,
+                   random_wires(netlist, seed))  # fmt: skip
+    period = 1.1 * timing.min_period
+    of_net = timing.slack(period).reshape(-1, 2).min(axis=1)
+    slack = pin_slack(timing, period)
+    worst = np.full(netlist.nets, np.inf)
+    np.minimum.at(worst, netlist.pin_net[netlist.sink_pins], slack[netlist.sink_pins])
+    no_port = np.ones(netlist.nets, dtype=bool)
+    no_port[netlist.port_net] = False
+    kept = no_port & ~trace_clocks(netlist).is_clock
+    np.testing.assert_allclose(worst[kept], of_net[kept], rtol=1e-9, atol=1e-18)
+    assert np.isfinite(worst[kept]).sum() > 20
+
+
+def test_sinks_that_have_time_leave_a_critical_net(toy_technology):
+    """A chain from register to register, and a crowd at its first gate."""
+    cells = {
+        "r": ("toy_dff_1", {"D": "d", "CK": "clk", "Q": "n0"}),
+        **{f"u{at}": ("toy_inv_1", {"A": f"n{at}", "Y": f"n{at + 1}"}) for at in range(8)},
+        "s": ("toy_dff_1", {"D": "n8", "CK": "clk", "Q": "y"}),
+        **{f"c{at}": ("toy_dff_1", {"D": "n1", "CK": "clk", "Q": f"z{at}"}) for at in range(20)},
+    }
+    netlist = make_netlist(toy_technology.library(1.0), cells, ["clk", "d"], ["y"])
+    graph, wires = build_timing_graph(netlist, Constraints()), Wires.none(netlist)
+    before = timed(graph, toy_technology, wires).min_period
+    relieved = relieve_critical_nets(graph, wires, toy_technology, before)
+    check_netlist(relieved)
+    assert through_buffers(relieved, netlist) == through_buffers(netlist, netlist)
+    assert relieved.cells == netlist.cells + 1
+    assert relieved.fanout[netlist.net_name.index("n1")] == 2  # the chain and the buffer
+    after = build_timing_graph(relieved, Constraints())
+    assert timed(after, toy_technology, Wires.none(relieved)).min_period < 0.95 * before
+
+
+def test_nothing_is_added_where_paths_have_time(toy_technology):
+    netlist = random_netlist(toy_technology.library(1.0), 3, 40)
+    graph, wires = build_timing_graph(netlist, Constraints()), Wires.none(netlist)
+    period = 2 * timed(graph, toy_technology, wires).min_period
+    assert relieve_critical_nets(graph, wires, toy_technology, period).cells == netlist.cells

@@ -270,7 +270,7 @@ def test_a_pull_draws_cells_to_its_point(toy_mac, toy_technology):
         up = placement.row[chosen] * grid.site_height - y
         return np.hypot(across, up).mean()
 
-    drawn = place_on(grid, netlist, clocks, toy_technology, pull=Pull(weight, x, y))
+    drawn = place_on(grid, netlist, clocks, toy_technology, pull=Pull(weight, 0.2, 0.8))
     check_legal(netlist, toy_technology, drawn)
     assert away(drawn) < 0.5 * away(plain)
 
@@ -286,6 +286,7 @@ def test_critical_cells_gather(toy_mac, toy_technology):
     assert pull.weight[slack < 1e-9] == pytest.approx(pull.weight.max())
     assert (pull.weight[slack >= 0.1] == 0).all() and (pull.weight[slack < 0.099] > 0).all()
     grid = placement.grid
-    for place_of, size, at in ((placement.site, grid.site_width, pull.x),
-                               (placement.row, grid.site_height, pull.y)):  # fmt: skip
-        assert place_of[pull.weight > 0].min() * size < at < place_of[pull.weight > 0].max() * size
+    for place_of, size, at in ((placement.site, grid.core_sites, pull.x),
+                               (placement.row, grid.core_rows, pull.y)):  # fmt: skip
+        drawn = place_of[pull.weight > 0] / size
+        assert drawn.min() < at < drawn.max()
