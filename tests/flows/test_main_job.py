@@ -535,7 +535,7 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     cut = result.layouts[2]
     assert cut.muxes is not None
     assert 0 < max(drop.max() for drop in cut.drop.values()) <= cut.largest_drop
-    assert cut.largest_drop <= 0.02 * (1 + 1e-9)
+    assert cut.largest_drop <= 0.03  # sized for 0.02 of what the uncut layout draws
     # Poly-bias costs no more than a thousandth of the period, and touches what it may.
     technology = result.technology
     libraries = LibrarySet.of(technology, [technology.nominal_vdd], technology.biases)
