@@ -98,7 +98,7 @@ def run_command(
     ] = None,
     top: Annotated[str, typer.Option(help="Top module.")] = "",
     tech: Annotated[
-        str, typer.Option(help="freepdk45, sky130hd (needs the PDK), or a manifest.")
+        str, typer.Option(help="freepdk45, sky130-spice, sky130hd (needs the PDK), or a manifest.")
     ] = "freepdk45",
     tiles: Annotated[
         list[int] | None, typer.Option(help="N of the N x N meshes. [those of 3 5 7 that fit]")
