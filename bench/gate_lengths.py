@@ -62,7 +62,8 @@ def inverter_of(technology: Technology) -> str:
     found = []
     for cell, name in enumerate(library.cell_name):
         functions = [library.pin_function[pin] for pin in library.pins_of(cell)]
-        if len(library.inputs_of(cell)) == 1 and any(text.startswith("!") for text in functions):
+        inverts = any(text.lstrip("(").startswith("!") for text in functions)
+        if len(library.inputs_of(cell)) == 1 and inverts:
             found.append((float(library.cell_area[cell]), name))
     return min(found)[1]
 
@@ -82,7 +83,8 @@ def _middle(tables: Tables, index: np.ndarray) -> np.ndarray:
 def leakage_factor(technology: Technology, bias: str, vdd: float) -> float:
     """Mean leakage of the cells over that of the first gate length."""
     own, first = (technology.library(vdd, item) for item in (bias, technology.biases[0]))
-    return float(np.mean(own.cell_leakage / first.cell_leakage))
+    leaks = first.cell_leakage > 0  # tie cells may not
+    return float(np.mean(own.cell_leakage[leaks] / first.cell_leakage[leaks]))
 
 
 def low_driver(technology: Technology, bias: str, ratio: float, cell: str | None) -> float:
@@ -128,12 +130,12 @@ def draw(
     right.plot(list(LOW_DRIVER), list(LOW_DRIVER.values()), "kx", label="dissertation, PB0")
     left.plot([], [], "k:", linewidth=1, label="dissertation")
     left.set(xlabel="Vdd [V]", ylabel="added delay [%]", title="slow-down", ylim=(-1, 29))
-    middle.set(xlabel="Vdd [V]", ylabel="mean leakage over pb0", title="leakage", ylim=(0, None))
+    middle.set(xlabel="Vdd [V]", ylabel="mean leakage over pb0", title="leakage", ylim=(0, 1.3))
     right.set(xlabel="VddL / VddH", ylabel="leakage over full swing of pb0",
               title="inverter with a low driver")  # fmt: skip
     for axis in (left, middle, right):
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=8, ncols=2 if axis is left else 1)
+        axis.legend(fontsize=8, ncols={left: 2, middle: 4, right: 1}[axis], columnspacing=1)
     figure.suptitle(f"{technology.name}: timing {technology.timing_corner}, leakage "
                     f"{technology.leakage_corner}", fontsize=10)  # fmt: skip
     PICTURES.mkdir(exist_ok=True)

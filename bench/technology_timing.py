@@ -11,14 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from designs import DESIGNS
 from foundry import foundry_technology, min_period
 from prepared import faults_through, parser_of
 
 from voltile.floorplan import Sources, synthesize
-from voltile.floorplan.netlist import netlist_from_arrays, netlist_to_arrays
+from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.hdl import Grid, ScalableMac, to_rtlil
-from voltile.pdk import read_technology
+from voltile.pdk import CellLibrary, read_technology
 
 BUILT_IN = {"mac": lambda: ScalableMac(8, 32), "grid-4x4": lambda: Grid(4, 4)}
 NAMES = (*BUILT_IN, *DESIGNS)
@@ -45,12 +46,34 @@ def main(names: list[str]) -> None:
                 periods = []
                 for technology in (theirs, ours):
                     library = technology.library(vdd)
-                    same = netlist_from_arrays(netlist_to_arrays(netlist), library)
+                    same = with_cells_of(netlist, library)
                     periods.append(min_period(same, technology, library))
                 slacks = [f"{(PERIOD - period) * 1e9:.2f}" for period in periods]
                 print(f"| {design} | {netlist.cells} | {vdd:.2f} | {periods[0] * 1e9:.3f} | "
                       f"{periods[1] * 1e9:.3f} | {periods[1] / periods[0]:.3f} | {slacks[0]} | "
                       f"{slacks[1]} |", flush=True)  # fmt: skip
+
+
+def with_cells_of(netlist: Netlist, library: CellLibrary) -> Netlist:
+    """Return the netlist with the cells of the same names of another library.
+
+    Its pins may stand in another order.
+    """
+    own = netlist.library
+    kind = np.array([library.cell_index.get(name, -1) for name in own.cell_name])
+    place = np.array([
+        library.pin_index[kind[cell], name] - library.cell_first_pin[kind[cell]]
+        if kind[cell] >= 0 and (kind[cell], name) in library.pin_index else -1
+        for name, cell in zip(own.pin_name, own.pin_cell.tolist(), strict=True)
+    ])  # fmt: skip
+    cell_type = kind[netlist.cell_type]
+    first = np.cumsum(np.diff(library.cell_first_pin)[cell_type])
+    first = np.concatenate([[0], first])
+    pin_net = np.full(first[-1], OPEN)
+    known = place[netlist.pin_library] >= 0  # internal pins of theirs are not
+    at = (first[netlist.pin_cell] + place[netlist.pin_library])[known]
+    pin_net[at] = netlist.pin_net[known]
+    return replace(netlist, library=library, cell_type=cell_type, pin_net=pin_net)
 
 
 def sources_of(design: str) -> Sources:
