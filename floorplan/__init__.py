@@ -10,7 +10,7 @@ ClockTree, build_clock_tree, clock_buffers : the buffers and wires of a placed c
 TimingGraph, build_timing_graph : the structure of setup timing.
 Timer, Timing, Wires : timing with a supply per instance.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
-place, check_mesh, place_and_size, PlacedDesign : placement, alone and with sizing.
+place, check_mesh, place_and_size, resize_placed, PlacedDesign : placement, alone and with sizing.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
 interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates where time is left.
 use_slack, cell_slack : slower versions of cells within a clock period.
@@ -46,7 +46,11 @@ from voltile.floorplan.netlist import (
     write_verilog,
 )
 from voltile.floorplan.opensta import opensta_worst_slack
-from voltile.floorplan.physical_synthesis import PlacedDesign, place_and_size
+from voltile.floorplan.physical_synthesis import (
+    PlacedDesign,
+    place_and_size,
+    resize_placed,
+)
 from voltile.floorplan.placement import (
     Placement,
     check_mesh,
@@ -121,6 +125,7 @@ __all__ = [
     "placement_from_arrays",
     "placement_to_arrays",
     "read_sdc",
+    "resize_placed",
     "select_vdd",
     "size_headers",
     "source_files",

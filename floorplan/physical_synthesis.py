@@ -115,19 +115,33 @@ def place_and_size(
             reserve = MuxReserve(headers.cells, _ROOM * headers.widths(placement))
     kept = technology, seed, weight, pull, headers
     design = _legalize(PlacedDesign(graph, placement), *kept)
-    sizing = resize(design.graph, design.placement.wires(technology), choice, period, spare)
-    graph = build_timing_graph(sizing.netlist, graph.constraints)
-    touched = _legalize(PlacedDesign(graph, design.placement), *kept)
+    touched = _legalize(_resized(design, technology, period, spare), *kept)
     return min(design, touched, key=lambda item: _cost(item, technology, period))
+
+
+def resize_placed(
+    design: PlacedDesign, technology: Technology, seed: int, period: float, spare: float
+) -> PlacedDesign:
+    """Size the gates of a design without Vdd-MUX anew, and move them to legal places near by."""
+    return _legalize(_resized(design, technology, period, spare), technology, seed)
+
+
+def _resized(
+    design: PlacedDesign, technology: Technology, period: float, spare: float
+) -> PlacedDesign:
+    wires = design.placement.wires(technology)
+    sizing = resize(design.graph, wires, DriveChoice(technology), period, spare)
+    graph = build_timing_graph(sizing.netlist, design.graph.constraints)
+    return PlacedDesign(graph, design.placement)
 
 
 def _legalize(
     design: PlacedDesign,
     technology: Technology,
     seed: int,
-    weight: Floats | None,
-    pull: Pull | None,
-    headers: HeaderNeeds | None,
+    weight: Floats | None = None,
+    pull: Pull | None = None,
+    headers: HeaderNeeds | None = None,
 ) -> PlacedDesign:
     """Move cells, some wider than their places, to legal ones, and put Vdd-MUX beside them.
 

@@ -36,6 +36,7 @@ from voltile.floorplan import (
     place_and_size,
     placement_from_arrays,
     placement_to_arrays,
+    resize_placed,
 )
 from voltile.flows.header_currents import HeaderCurrents, Pair, pair_currents
 from voltile.flows.run_config import RunConfig
@@ -178,10 +179,11 @@ def place_uncut(
     technology: Technology,
     period: float,
     key: str,
-) -> Layout:
-    """Return the uncut layout of a netlist; where it is kept, it is read again.
+) -> tuple[Layout, Layout]:
+    """Return the uncut layout of a netlist; and with gates sized as those of meshes are.
 
-    Its netlist may have more buffers than the one given; meshes have the same.
+    Their netlist may have more buffers than the one given; meshes have the same. What is kept is
+    read again.
 
     Parameters
     ----------
@@ -192,17 +194,35 @@ def place_uncut(
     """
     options = {"utilisation": config.utilisation, "seed": config.seed, "period": period}
 
-    def place() -> Arrays:
+    parts = ("placement-1x1", "placement-1x1-spare")
+    keys = {part: stage_key(netlist=key, part=part, **options) for part in parts}
+
+    def place_both(_: list[str]) -> Iterator[tuple[str, Arrays]]:
         design = place_and_size(
             graph, technology, 1, config.utilisation, config.seed, period, buffers=True
         )
-        return _design_to_arrays(design)
+        yield parts[0], _design_to_arrays(design)
+        spare = resize_placed(design, technology, config.seed, period, _SPARE)
+        yield parts[1], _design_to_arrays(spare)
 
-    kept = stages.run_each(
-        "placement uncut", {"placement-1x1": stage_key(netlist=key, n=1, **options)},
-        lambda _: [("placement-1x1", place())],
-    )["placement-1x1"]  # fmt: skip
-    return Layout.of(_design_from_arrays(kept, graph), technology)
+    kept = stages.run_each("placement uncut", keys, place_both)
+    uncut, spare = (Layout.of(_design_from_arrays(kept[part], graph), technology) for part in parts)
+    return uncut, spare
+
+
+def with_bias_everywhere(stages: Stages, layout: Layout, key: str) -> Layout:
+    """Return an uncut layout with longer gates wherever time is left, kept as a stage.
+
+    Parameters
+    ----------
+    key : str
+        Of the layout.
+    """
+    arrays = stages.run(
+        "poly-bias-1x1-spare", stage_key(layout=key),
+        lambda: _bias_to_arrays(_with_bias(layout, ("all",))),
+    )  # fmt: skip
+    return replace(layout, bias=_bias_from_arrays(arrays))
 
 
 def make_layouts(

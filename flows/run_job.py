@@ -39,7 +39,7 @@ from voltile.floorplan import (
     source_files,
     synthesize,
 )
-from voltile.flows.layouts import Layout, make_layouts, place_uncut
+from voltile.flows.layouts import Layout, make_layouts, place_uncut, with_bias_everywhere
 from voltile.flows.outputs import OUTPUTS
 from voltile.flows.run_config import RunConfig, read_config
 from voltile.flows.stages import KeptStages, Stages, stage_key
@@ -310,7 +310,7 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
     config = replace(config, tiles=_meshes(config, netlist, technology, say))
     key = stage_key(netlist=key, constraints=asdict(graph.constraints))
 
-    uncut = place_uncut(config, stages, graph, technology, period, key)
+    uncut, spare = place_uncut(config, stages, graph, technology, period, key)
     graph = uncut.graph
     stimulus = _stimulus(config, graph)
     activity_key = stage_key(netlist=key, stimulus=stimulus.description, seed=config.seed,
@@ -326,12 +326,15 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
         )  # fmt: skip
         key = stage_key(activity=activity_key, tiles=config.tiles,
                         poly_bias=_bias(config, technology), **config.layout_options)  # fmt: skip
-        points = {
-            name: _supply_points(config, stages, layouts[1], activity, name, key)
-            for name in ("none", *(name for name in layouts[1].bias if name == "all"))
-        }
+        points = {"none": _supply_points(config, stages, uncut, activity, "none", key)}
         slowest = max(layout.slowest() for layout in layouts.values())
         frequency = _frequencies(config, points["none"], slowest)
+        if "all" in layouts[1].bias:
+            spare = with_bias_everywhere(stages, spare, key)
+            points["all"] = _better(frequency, [
+                _supply_points(config, stages, layouts[1], activity, "all", key),
+                _supply_points(config, stages, spare, activity, "all-spare", key),
+            ])  # fmt: skip
         key = stage_key(run=key, frequency=frequency.tolist(), intervals=config.intervals)
         intervals = _unpack_intervals(
             stages.run(
@@ -464,11 +467,11 @@ def _pairs(technology: Technology, intervals: Sequence[int]) -> list[tuple[float
 
 
 def _supply_points(
-    config: RunConfig, stages: Stages, layout: Layout, activity: Activity, bias: str, key: str
+    config: RunConfig, stages: Stages, layout: Layout, activity: Activity, name: str, key: str
 ) -> SupplyPoints:
-    """The uncut layout at one supply after another, with a kind of poly-bias."""
+    """An uncut layout at one supply after another, with the poly-bias that a name begins with."""
     technology = layout.technology
-    vdds = _fine_supplies(technology, config.intervals)
+    vdds, bias = _fine_supplies(technology, config.intervals), name.partition("-")[0]
     biases = technology.biases[:1] if bias == "none" else technology.biases
 
     def evaluate() -> dict[str, Floats]:
@@ -478,8 +481,14 @@ def _supply_points(
         )  # fmt: skip
         return {name: getattr(points, name) for name in ("vdd", "frequency", "energy", "leakage")}
 
-    name = "supplies" if bias == "none" else f"supplies-{bias}"
-    return SupplyPoints(**stages.run(name, stage_key(run=key, vdds=vdds, bias=bias), evaluate))
+    stage = "supplies" if bias == "none" else f"supplies-{name}"
+    return SupplyPoints(**stages.run(stage, stage_key(run=key, vdds=vdds, name=name), evaluate))
+
+
+def _better(frequency: Floats, points: Sequence[SupplyPoints]) -> SupplyPoints:
+    """Of those that reach all frequencies, the one of the lowest mean power under ideal-DVFS."""
+    within = [item for item in points if frequency.max() <= item.frequency.max()]
+    return min(within, key=lambda item: float(ideal_dvfs(item, frequency).power.mean()))
 
 
 def _layout_metrics(layout: Layout) -> dict[str, Any]:
