@@ -25,6 +25,9 @@ Ints = NDArray[np.int64]
 _ROUNDING = 1e-9
 # Fingers of each of the two headers: the variants there are.
 FINGERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+# Fingers, and at how many borders, from the smallest to the largest width of a row's headers.
+CHOICES = (*((fingers, 1) for fingers in FINGERS),
+           *((fingers, 2) for fingers in FINGERS if 2 * fingers > FINGERS[-1]))  # fmt: skip
 # What runs over a Vdd-MUX: the tile's rail and ground along the edges of the row, these between.
 _STRAPS = {"VBN": "GROUND", "VDDL": "POWER", "VDDH": "POWER", "VBP": "POWER"}
 SUPPLIES = ("VDDL", "VDDH", "VSS", "VBN", "VBP")
@@ -139,20 +142,17 @@ class MuxCells:
             When the largest at both borders does not suffice either.
         """
         n, per_finger = isqrt(len(width)), tile_rows * self.header.finger_width
-        largest = FINGERS[-1]
-        choices = [(fingers, 1) for fingers in FINGERS]
-        choices += [(fingers, 2) for fingers in FINGERS if 2 * fingers > largest]
-        total = np.array([fingers * borders for fingers, borders in choices])
-        worst = int(np.argmax(width))
-        if width[worst] > total[-1] * per_finger * (1 + _ROUNDING):
+        worst, most = int(np.argmax(width)), CHOICES[-1][0] * CHOICES[-1][1] * per_finger
+        if width[worst] > most * (1 + _ROUNDING):
             raise PlacementInfeasible(
                 f"{n} x {n} tiles cannot hold their Vdd-MUX: tile {worst} needs headers of "
-                f"{width[worst] * 1e6:.0f} µm, and its {tile_rows} rows hold "
-                f"{total[-1] * per_finger * 1e6:.0f} µm; use more tiles, or allow a larger drop",
+                f"{width[worst] * 1e6:.0f} µm, and its {tile_rows} rows hold {most * 1e6:.0f} µm; "
+                f"use more tiles, or allow a larger drop",
                 n,
             )
+        total = np.prod(CHOICES, axis=1)
         chosen = np.searchsorted(total, width / per_finger * (1 - _ROUNDING))
-        fingers, borders = np.array(choices)[chosen].T
+        fingers, borders = np.array(CHOICES)[chosen].T
         return fingers, borders
 
     def columns(self, fingers: Ints, borders: Ints) -> MuxColumns:

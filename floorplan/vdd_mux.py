@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, VoltileError
-from voltile.floorplan.mux_cells import MuxCells, MuxVariant
+from voltile.floorplan.mux_cells import CHOICES, MuxCells, MuxVariant
 from voltile.floorplan.tiles import TileGrid
 from voltile.pdk import Header
 
@@ -27,6 +27,7 @@ Ints = NDArray[np.int64]
 
 # Part of the supply that a header may drop at the peak current.
 DROP = 0.02
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -154,20 +155,25 @@ def place_muxes(grid: TileGrid, cells: MuxCells, width: Floats) -> VddMuxes:
 
 
 def _choose(grid: TileGrid, cells: MuxCells, width: Floats) -> tuple[Ints, Ints]:
-    """Fingers of the headers, and Vdd-MUX in a row, of each tile."""
+    """Fingers of the headers, and Vdd-MUX in a row, of each tile: the smallest that suffice."""
     if not grid.mux.left:
         raise PlacementInfeasible(f"{grid.n} x {grid.n} tiles keep no sites for Vdd-MUX", grid.n)
-    fingers, borders = cells.choose(width, grid.tile_rows)
-    needed = cells.columns(fingers, borders)
-    short = np.array(needed[:2]) > np.array(grid.mux[:2])
-    short[0] |= np.array(needed.left) + needed.flop > grid.tile_width
-    if short.any():
-        tile = int(np.argmax(short.any(axis=0)))
+    kept, per_finger = np.array(grid.mux[:2]), grid.tile_rows * cells.header.finger_width
+    fingers, borders = np.zeros((2, grid.tiles), dtype=np.int64)
+    for choice in CHOICES:
+        every = np.full((2, grid.tiles), np.array(choice)[:, None])
+        needed = cells.columns(*every)
+        fits = (np.array(needed[:2]) <= kept).all(axis=0)
+        fits &= np.array(needed.left) + needed.flop <= grid.tile_width
+        enough = choice[0] * choice[1] * per_finger >= width * (1 - _ROUNDING)
+        taken = fits & enough & (fingers == 0)
+        fingers[taken], borders[taken] = choice
+    if not fingers.all():
+        tile = int(np.argmin(fingers))
         raise PlacementInfeasible(
-            f"{grid.n} x {grid.n} tiles cannot hold their Vdd-MUX: in tile {tile}, headers of "
-            f"{width[tile] * 1e6:.1f} µm take {needed.left[tile]} sites at the left border and "
-            f"{needed.right[tile]} at the right one of each row, and it keeps "
-            f"{grid.mux.left[tile]} and {grid.mux.right[tile]}",
+            f"{grid.n} x {grid.n} tiles cannot hold their Vdd-MUX: tile {tile} needs headers of "
+            f"{width[tile] * 1e6:.1f} µm, and keeps {kept[0, tile]} and {kept[1, tile]} sites at "
+            f"its borders in {grid.tile_rows} rows",
             grid.n,
         )
     return fingers, borders

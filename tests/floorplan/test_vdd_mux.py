@@ -154,6 +154,14 @@ def test_smallest_vdd_mux_that_suffices(mux_technology, cells):
     np.testing.assert_allclose(resistance * muxes.header_width, 1e-3 / 0.8**3)
 
 
+def test_columns_at_both_borders_serve_less_than_they_were_made_for(cells):
+    """32 fingers would do, at one border, which does not hold them; 2 x 24 do."""
+    grid = grid_of(left=51, right=51, tile_width=200)
+    muxes = place_muxes(grid, cells, np.full(9, 31 * 7 * 0.5e-6))
+    assert {name.rpartition("x")[2] for name in muxes.cells} == {"24"}
+    assert len(muxes.kind) == 2 * 7 * 9
+
+
 def test_drop_stays_within_what_is_allowed(mux_technology, cells):
     rng = np.random.default_rng(4)
     header, current = mux_technology.header, rng.uniform(1e-4, 5e-4, (2, 9))
@@ -170,8 +178,8 @@ def test_mesh_that_keeps_too_little_is_refused(cells):
         place_muxes(grid_of(), cells, needed)
     # 36 um in 7 rows take 12 fingers of 0.5 um: 25 sites, and two to the next well.
     assert str(fault.value) == (
-        "3 x 3 tiles cannot hold their Vdd-MUX: in tile 5, headers of 36.0 µm take 27 sites at the "
-        "left border and 0 at the right one of each row, and it keeps 19 and 0"
+        "3 x 3 tiles cannot hold their Vdd-MUX: tile 5 needs headers of 36.0 µm, and keeps 19 and "
+        "0 sites at its borders in 7 rows"
     )
     assert fault.value.tiles == 3
     plain = TileGrid(3, 7, 79, 4, 2e-7, 1.4e-6)

@@ -303,8 +303,8 @@ BAD = {
     ),
     "unknown technology": (
         ("run", "counter.v", "--tech", "nope"),
-        "no technology 'nope': built in are freepdk45, sky130-spice, sky130hd; or give a manifest "
-        "file",
+        ("no technology 'nope': built in are freepdk45, sky130-spice, sky130hd; or give a manifest "
+         "file"),
     ),
     "unknown top": ((*RUN, "--top", "nope"), "Yosys: Module `nope' not found!"),
     "no source": (("run", "nope.v", "--tech", "TECH"), "source file nope.v does not exist"),
