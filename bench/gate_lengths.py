@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from voltile.pdk import Technology, read_technology
-from voltile.pdk.tables import Tables
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "images"
 # Fig. 4.7, and the leakage at VddL/VddH = 0.9 and 0.8 without poly-bias (4.1.2).
@@ -29,7 +28,7 @@ def main(names: list[str]) -> None:
 
 def report(technology: Technology) -> None:
     """Print the tables of a technology and draw them."""
-    delay = {bias: [slow_down(technology, bias, vdd) for vdd in technology.vdds]
+    delay = {bias: [technology.slow_down_at(bias, vdd) for vdd in technology.vdds]
              for bias in technology.biases}  # fmt: skip
     leakage = {bias: [leakage_factor(technology, bias, vdd) for vdd in technology.vdds]
                for bias in technology.biases}  # fmt: skip
@@ -66,18 +65,6 @@ def inverter_of(technology: Technology) -> str:
         if len(library.inputs_of(cell)) == 1 and inverts:
             found.append((float(library.cell_area[cell]), name))
     return min(found)[1]
-
-
-def slow_down(technology: Technology, bias: str, vdd: float) -> float:
-    """Mean added delay over that of the first gate length, at the middle of every table."""
-    first = technology.library(vdd, technology.biases[0])
-    own = technology.library(vdd, bias)
-    tables = first.arc_table[..., 0][first.arc_table[..., 1] >= 0]
-    return float(np.mean(_middle(own.tables, tables) / _middle(first.tables, tables)) - 1)
-
-
-def _middle(tables: Tables, index: np.ndarray) -> np.ndarray:
-    return tables.values[index, tables.size[index, 0] // 2, tables.size[index, 1] // 2]
 
 
 def leakage_factor(technology: Technology, bias: str, vdd: float) -> float:

@@ -341,7 +341,7 @@ def _with_bias(layout: Layout, names: Sequence[str]) -> dict[str, BiasPlan]:
     timer = Timer(layout.graph, libraries.libraries)
     may_change = {"interface": layout.interface, "all": np.ones(cells, dtype=bool)}
     return {
-        name: assign_bias(timer, layout.wires, technology.slow_down, may_change[name])
+        name: assign_bias(timer, layout.wires, technology.slow_downs, may_change[name])
         for name in names
     }
 

@@ -14,6 +14,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from voltile.core import TechnologyError, file_hash
 from voltile.pdk.cells import read_cell_library
 from voltile.pdk.header import Header, read_header
@@ -116,6 +118,26 @@ class Technology:
     def with_cells(self, cells: Iterable[str]) -> "Technology":
         """Return the technology with libraries of only these cells."""
         return replace(self, cells=frozenset(cells), _loaded={})
+
+    def slow_down_at(self, bias: str, vdd: float) -> float:
+        """Mean added delay of a bias at a characterised supply, a part of the unbiased delay.
+
+        From the middle of every delay table.
+        """
+        first, own = (self.library(vdd, item) for item in (self.biases[0], bias))
+        used = first.arc_table[..., 0][first.arc_table[..., 1] >= 0]
+        size = first.tables.size[used] // 2
+        base, biased = (item.tables.values[used, size[:, 0], size[:, 1]] for item in (first, own))
+        return float(np.mean(biased / base) - 1)
+
+    @cached_property
+    def slow_downs(self) -> dict[str, float]:
+        """Mean added delay of every bias (alpha_sd of Eq. 4.2); where unknown, that at nominal."""
+        return {
+            bias: self.slow_down[bias] if bias in self.slow_down
+            else self.slow_down_at(bias, self.nominal_vdd)
+            for bias in self.biases
+        }  # fmt: skip
 
     @property
     def biases(self) -> tuple[str, ...]:

@@ -432,6 +432,21 @@ def test_slow_down_factors(measured):
     assert read_technology(str(measured)).slow_down == {"pb0": 0.0, "pb1": 0.0282}
 
 
+def test_slow_down_that_the_manifest_lacks_is_that_of_the_libraries(measured):
+    technology = read_technology(str(measured))
+    found = technology.slow_downs
+    assert list(found) == list(technology.biases) and found[technology.biases[0]] == 0
+    vdd = technology.nominal_vdd
+    first, own = (technology.library(vdd, bias) for bias in technology.biases[:2])
+    ratios = []
+    for arc, edge in zip(*np.nonzero(first.arc_table[..., 1] >= 0), strict=True):
+        table = first.arc_table[arc, edge, 0]
+        slews, loads = first.tables.size[table]
+        middle = (table, slews // 2, loads // 2)
+        ratios.append(own.tables.values[middle] / first.tables.values[middle])
+    assert found[technology.biases[1]] == pytest.approx(np.mean(ratios) - 1, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
