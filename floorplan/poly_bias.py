@@ -88,6 +88,7 @@ def assign_bias(
     slow_down: Mapping[str, float],
     may_change: Bools,
     period: float | None = None,
+    spare: float = 0.0,
 ) -> BiasPlan:
     """Give cells the longest gates that leave the clock period as it is.
 
@@ -103,6 +104,9 @@ def assign_bias(
         Clock period to keep [s]; by default a thousandth above the shortest that the unbiased
         netlist runs at: loads and slews couple all paths, and without any margin the critical one
         forbids changes far from it.
+    spare : float
+        Part of the period that paths are left as slack, those that have it; loads and slews of
+        others may take some of it.
     """
     biases = [library.bias for library in timer.libraries]
     bias = np.zeros(timer.graph.netlist.cells, dtype=np.int64)
@@ -112,12 +116,10 @@ def assign_bias(
     stages = []
     for number in sorted(range(1, len(biases)), key=lambda at: -slow_down[biases[at]]):
         threshold = mean_delay * slow_down[biases[number]]
-        considered = may_change & (bias == 0) & (cell_slack(timing, kept) > threshold)
-        gain = timer.libraries[0].cell_leakage - timer.libraries[number].cell_leakage
-        bias, timing = use_slack(
-            timer, wires, bias, np.where(considered, number, bias),
-            gain[timer.graph.netlist.cell_type], kept,
-        )  # fmt: skip
+        slack = cell_slack(timing, kept) - spare * kept
+        considered = may_change & (bias == 0) & (slack > threshold)
+        proposed = np.where(considered, number, bias)
+        bias, timing = use_slack(timer, wires, bias, proposed, kept, spare * kept)
         stages.append(BiasStage(
             biases[number], threshold, int(considered.sum()), int((bias == number).sum()),
             timing.min_period,

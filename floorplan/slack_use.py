@@ -33,7 +33,12 @@ _PROBE = 1e-16
 
 
 def use_slack(
-    timer: Timer, wires: Wires, library: Ints, proposed: Ints, gain: Floats, period: float
+    timer: Timer,
+    wires: Wires,
+    library: Ints,
+    proposed: Ints,
+    period: float,
+    spare: float = 0.0,
 ) -> tuple[Ints, Timing]:
     """Give as many cells their proposed library as the clock period allows.
 
@@ -41,10 +46,10 @@ def use_slack(
     ----------
     library, proposed : ndarray of int, shape (cells,)
         Which of the timer's libraries each instance is of, and would rather be of.
-    gain : ndarray, shape (cells,)
-        What the proposal is worth in each cell.
     period : float
         Clock period to keep [s], which the netlist meets as it is.
+    spare : float
+        Slack that paths are left, those that have it [s].
 
     Returns
     -------
@@ -59,10 +64,11 @@ def use_slack(
     few = _FEW * wanted.sum()
     idle = 0
     for turn in range(_ROUNDS):
-        share = _affordable(timing, period, costs.of_record, wanted & (library != proposed))
+        open_ = wanted & (library != proposed)
+        share = _affordable(timing, period, spare, costs.of_record, open_)
         # Along a path levels differ, so that about this share of its cells is taken.
         chosen = share > (level * _GOLDEN + turn * _SILVER) % 1
-        chosen &= ~_overloads(timing, period, chosen, costs.of_pin)
+        chosen &= ~_overloads(timing, period, spare, chosen, costs.of_pin)
         before = library
         library, timing, unfit = _checked(timer, wires, library, proposed, timing, chosen, period)
         wanted &= ~unfit
@@ -72,7 +78,9 @@ def use_slack(
     return library, timing
 
 
-def _affordable(timing: Timing, period: float, added: Floats, candidates: Bools) -> Floats:
+def _affordable(
+    timing: Timing, period: float, spare: float, added: Floats, candidates: Bools
+) -> Floats:
     """Share of the candidates on paths through each cell that its slack affords, shape (cells,).
 
     The worst slack through an arc over what all candidates would add to the heaviest path through
@@ -84,7 +92,7 @@ def _affordable(timing: Timing, period: float, added: Floats, candidates: Bools)
     weight = np.where(candidates[graph.cell], np.maximum(added, 0.0), 0.0)
     to, after = heaviest_paths(graph.source, graph.first, graph.end_node, weight, graph.nodes)
     path = to[graph.source] + weight + after[graph.target]
-    slack = timing.record_slack(period)
+    slack = timing.record_slack(period) - spare
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(path > 0, _CAUTION * slack / path, 1.0)
     share[(slack < weight)] = 0.0
@@ -118,10 +126,10 @@ def _added_delays(
     return _AddedDelays(slower.delay - timing.delay, np.where(netlist.pin_is_output, 0.0, added))
 
 
-def _overloads(timing: Timing, period: float, chosen: Bools, added: Floats) -> Bools:
+def _overloads(timing: Timing, period: float, spare: float, chosen: Bools, added: Floats) -> Bools:
     """Cells that, with those before them, load a net more than its slack allows, shape (cells,)."""
     graph, netlist = timing.graph, timing.graph.netlist
-    slack = np.append(timing.slack(period).reshape(-1, 2).min(axis=1), np.inf)
+    slack = np.append(timing.slack(period).reshape(-1, 2).min(axis=1) - spare, np.inf)
     slack[np.flatnonzero(graph.clocks.is_clock)] = np.inf
     pins = np.flatnonzero(chosen[netlist.pin_cell] & (added > 0))
     pins = pins[np.argsort(netlist.pin_net[pins], kind="stable")]

@@ -107,3 +107,23 @@ def test_slack_of_a_cell_is_that_of_its_worst_path(libraries):
     assert slack[0] == pytest.approx(min(ends.values()), rel=1e-12)
     assert slack[1] == pytest.approx(ends["y"], rel=1e-12)
     assert slack[2:] == pytest.approx([ends["z"]] * 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_spare_slack_is_left_to_paths(libraries, seed):
+    """Paths that had it keep it; without bias elsewhere, all others keep what they have."""
+    netlist = netlist_of(libraries[0], seed, gates=80)
+    wires = random_wires(netlist, seed)
+    timer = Timer(build_timing_graph(netlist, Constraints()), libraries)
+    every = np.ones(netlist.cells, dtype=bool)
+    none = np.zeros(netlist.cells, dtype=int)
+    before = timer.analyze(none, wires)
+    assigned = []
+    for spare in (0.0, 0.2, 0.5):
+        plan = assign_bias(timer, wires, SLOW_DOWN, every, spare=spare)
+        after = timer.analyze(plan.bias, wires)
+        had = cell_slack(before, plan.period) > spare * plan.period
+        kept = cell_slack(after, plan.period)[had] > 0.97 * spare * plan.period
+        assert kept.mean() > 0.9  # loads and slews of others take some
+        assigned.append(int((plan.bias > 0).sum()))
+    assert assigned[0] > assigned[1] > assigned[2]
