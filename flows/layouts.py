@@ -51,6 +51,9 @@ _SPARE = 0.2
 # The same while cells get longer gates (decision 013).
 _BIAS_SPARE = 0.15
 
+# A mesh that is slower than it should be by this part of the period is placed again, this often.
+_SLOWER, _SEEDS = 0.03, 3
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -315,11 +318,23 @@ def _biased(
 def _place(
     uncut: Layout, n: int, config: RunConfig, period: float, headers: HeaderCurrents | None
 ) -> Arrays:
-    """Place a mesh and size its gates, with its Vdd-MUX where the technology has headers."""
-    return _design_to_arrays(place_and_size(
-        uncut.graph, uncut.technology, n, config.utilisation, config.seed, period, headers,
-        config.gather, _SPARE,
-    ))  # fmt: skip
+    """Place a mesh and size its gates, with its Vdd-MUX where the technology has headers.
+
+    Small tiles come out badly at times: then with other seeds, and the fastest is taken.
+    """
+    best = None
+    for seed in range(config.seed, config.seed + _SEEDS):
+        design = place_and_size(
+            uncut.graph, uncut.technology, n, config.utilisation, seed, period, headers,
+            config.gather, _SPARE,
+        )  # fmt: skip
+        found = Layout.of(design, uncut.technology).min_period
+        if best is None or found < best[0]:
+            best = found, design
+        if found <= (1 + _SLOWER) * period:
+            break
+    assert best is not None
+    return _design_to_arrays(best[1])
 
 
 def _design_to_arrays(design: PlacedDesign) -> Arrays:
