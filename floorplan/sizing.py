@@ -53,12 +53,11 @@ class Sizing:
     ----------
     netlist : Netlist
         With other types of cells, else the same.
-    before, timing : Timing
-        With the wires that were given, before and after; both of the graph that was given.
+    timing : Timing
+        With the wires that were given, of the graph that was given.
     """
 
     netlist: Netlist
-    before: Timing
     timing: Timing
 
 
@@ -87,11 +86,10 @@ def resize(
     """
     problem = SizingProblem(Timer(graph, choice.libraries), wires, choice)
     start = choice.rank[graph.netlist.cell_type]
-    before = problem.analyze(start)
-    drive, timing = _search(problem, start, before, period)
+    drive, timing = _search(problem, start, problem.analyze(start), period)
     drive, timing = _save(problem, drive, timing, max(timing.min_period, period), spare)
     netlist = replace(graph.netlist, cell_type=choice.cell(graph.netlist.cell_type, drive))
-    return Sizing(netlist, before, timing)
+    return Sizing(netlist, timing)
 
 
 def _search(

@@ -87,13 +87,6 @@ def test_the_area_is_near_the_least_that_keeps_the_period(chain, choice, technol
     assert least * (1 - 1e-9) <= area <= 1.25 * least
 
 
-def test_before_is_the_netlist_as_it_came(chain, choice, technology):
-    graph, wires, _ = chain
-    assert resize(graph, wires, choice).before.min_period == pytest.approx(
-        timed(graph, technology, wires=wires)[0], rel=1e-9
-    )
-
-
 def test_no_load_is_beyond_what_a_cell_may_drive(technology, choice):
     """However long the period, 100 fF take a cell that carries them."""
     library = technology.library(1.0)
