@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, TechnologyError
 from voltile.pdk import Header, Technology
-from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text
+from voltile.pdk.lef_writer import Footprint, Site, lef_text
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

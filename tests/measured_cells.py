@@ -8,7 +8,6 @@ import lzma
 import math
 
 from voltile.pdk.characterization.cell import Cell
-from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text, tech_lef_text
 from voltile.pdk.characterization.liberty_writer import Conditions, MeasuredCell, liberty_text
 from voltile.pdk.characterization.measurement import (
     ArcKind,
@@ -19,9 +18,10 @@ from voltile.pdk.characterization.measurement import (
     Edge,
     PinMeasurement,
 )
+from voltile.pdk.characterization.mixed_supply_table import mixed_supply_table
 from voltile.pdk.characterization.transistors import CellNetlist
+from voltile.pdk.lef_writer import Footprint, Site, lef_text, tech_lef_text
 from voltile.pdk.library import Sequential, SequentialKind
-from voltile.pdk.mixed_supply import MixedSupply
 
 SLEWS = (10e-12, 40e-12, 160e-12)
 CHECK_SLEWS = (10e-12, 100e-12)
@@ -355,7 +355,7 @@ def write_technology(folder, vdds=(0.8, 1.0), biases=BIASES[:2], packed=".xz", c
             text += f'\n[[library]]\nvdd_v = {vdd}\nbias = "{bias}"\nfile = "{name}"\n'
     (folder / "made.tlef").write_text(tech_lef_text(SITE))
     (folder / "made.lef").write_text(lef_text(SITE, map(footprint, cells)))
-    MixedSupply.from_measurements(
+    mixed_supply_table(
         measure(cell, vdd, bias) for bias in biases for vdd in vdds for cell in cells
     ).save(folder / "mixed.npz")
     manifest = folder / "manifest.toml"

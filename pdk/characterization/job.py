@@ -31,10 +31,10 @@ from voltile.pdk.characterization.config import Config, HeaderDesign
 from voltile.pdk.characterization.header import HeaderMeasurement, HeaderTask, measure_header
 from voltile.pdk.characterization.measure import measure_cell, plan_cell
 from voltile.pdk.characterization.measurement import FORMAT, CellMeasurement
+from voltile.pdk.characterization.mixed_supply_table import mixed_supply_table
 from voltile.pdk.characterization.plan import Plan, Settings
 from voltile.pdk.characterization.products import write_products
 from voltile.pdk.characterization.task_runner import KeptResults, Pools, run_tasks
-from voltile.pdk.mixed_supply import MixedSupply
 
 # Raised when the same inputs give other numbers: kept results are then measured again.
 MEASURING_VERSION = 1
@@ -215,7 +215,7 @@ class _Job:
                 cells.setdefault(cell, []).append(found[name])
         for cell, items in list(cells.items()):
             try:  # alone: in the table of all cells one such cell would cost the others
-                MixedSupply.from_measurements(items)
+                mixed_supply_table(items)
             except TechnologyError as error:
                 self._leave_out("measurements", cell, str(error))
                 del cells[cell]

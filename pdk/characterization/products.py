@@ -14,11 +14,11 @@ from voltile.pdk.characterization.anchor import anchored, anchoring_note
 from voltile.pdk.characterization.cell_sources import Subject
 from voltile.pdk.characterization.config import Config
 from voltile.pdk.characterization.header import HeaderMeasurement
-from voltile.pdk.characterization.lef_writer import Footprint, Site, lef_text, tech_lef_text
 from voltile.pdk.characterization.liberty_writer import Conditions, MeasuredCell, liberty_text
 from voltile.pdk.characterization.measurement import CellMeasurement
+from voltile.pdk.characterization.mixed_supply_table import mixed_supply_table
 from voltile.pdk.header import header_csv
-from voltile.pdk.mixed_supply import MixedSupply
+from voltile.pdk.lef_writer import Footprint, Site, lef_text, tech_lef_text
 
 Measured = Mapping[str, Sequence[CellMeasurement]]
 
@@ -64,7 +64,7 @@ def write_products(
     ]  # fmt: skip
     _write(out / "tech.lef", tech_lef_text(site, config.power_layers))
     _write(out / "cells.lef", lef_text(site, footprints, cells[0].power, cells[0].ground))
-    MixedSupply.from_measurements(
+    mixed_supply_table(
         item for items in measured.values() for item in items
     ).save(out / "mixed_supply.npz")  # fmt: skip
     rows = slow_down(config, measured)

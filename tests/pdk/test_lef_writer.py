@@ -5,7 +5,7 @@ import pytest
 from measured_cells import CELLS, SITE
 
 from voltile.pdk import Layer, read_lef
-from voltile.pdk.characterization.lef_writer import Footprint, lef_text, tech_lef_text
+from voltile.pdk.lef_writer import Footprint, lef_text, tech_lef_text
 
 
 def test_what_is_written_is_read(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from measured_cells import BIASES, CORNERS, DFF, GATE, INV, LATCH, NAND2, TIE, XOR2, measure
 
 from voltile.core import TechnologyError
+from voltile.pdk.characterization.mixed_supply_table import mixed_supply_table
 from voltile.pdk.mixed_supply import ArcRow, CheckRow, MixedSupply, StateRow
 
 CELLS = (INV, NAND2, XOR2, TIE, DFF, LATCH, GATE)
@@ -23,7 +24,7 @@ def measurements():
 
 @pytest.fixture(scope="module")
 def table(measurements):
-    return MixedSupply.from_measurements(measurements)
+    return mixed_supply_table(measurements)
 
 
 def cell_of(row):
@@ -97,7 +98,7 @@ def test_an_output_that_never_switches_has_an_infinite_factor():
     never = replace(item, arcs=tuple(
         replace(arc, low_delay=(np.inf, 1.5, 1.2), low_slew=(np.inf, 1.1, 1.0)) for arc in item.arcs
     ))  # fmt: skip
-    table = MixedSupply.from_measurements([never])
+    table = mixed_supply_table([never])
     for ratio, expected in ((0.75, np.inf), (0.8, np.inf), (0.85, 1.5), (0.9, 1.35)):
         delay, _ = table.delay_factor("pb0", ratio * 0.8, 0.8)
         assert delay == pytest.approx([expected, expected], rel=2 * BITS)
@@ -157,13 +158,13 @@ def test_from_measurements_rejects(change, message):
     items = [measure(cell, 0.8, bias) for cell in (INV, NAND2) for bias in ("pb0", "pb1")]
     items[3:] = change(items[3])
     with pytest.raises(TechnologyError) as fault:
-        MixedSupply.from_measurements(items)
+        mixed_supply_table(items)
     assert str(fault.value) == message
 
 
 def test_order_of_measurements_and_arcs_does_not_matter(measurements, table):
     turned = [replace(item, arcs=item.arcs[::-1]) for item in measurements]
-    again = MixedSupply.from_measurements([*measurements[:1], *turned[:0:-1]])
+    again = mixed_supply_table([*measurements[:1], *turned[:0:-1]])
     assert set(again.biases) == set(BIASES) and again.vdds == VDDS
     for bias in BIASES:
         mine, theirs = table.delay_factor(bias, 0.7, 0.8), again.delay_factor(bias, 0.7, 0.8)
@@ -173,7 +174,7 @@ def test_order_of_measurements_and_arcs_does_not_matter(measurements, table):
 
 def test_from_measurements_rejects_nothing():
     with pytest.raises(TechnologyError, match="needs at least one measured cell"):
-        MixedSupply.from_measurements([])
+        mixed_supply_table([])
 
 
 # On disk.

@@ -25,6 +25,7 @@ from voltile.pdk import (
 from voltile.pdk.characterization import job
 from voltile.pdk.characterization.config import read_config
 from voltile.pdk.characterization.job import characterize
+from voltile.pdk.characterization.mixed_supply_table import mixed_supply_table
 from voltile.pdk.mixed_supply import MixedSupply
 
 
@@ -361,7 +362,7 @@ def test_cache_knows_the_corner_and_the_table(measured, monkeypatch):
     twice = [replace(item, leakage={corner: {state: 2 * power for state, power in of.items()}
                                     for corner, of in item.leakage.items()})
              for item in items]  # fmt: skip
-    MixedSupply.from_measurements(twice).save(measured.parent / "mixed.npz")
+    mixed_supply_table(twice).save(measured.parent / "mixed.npz")
     assert leak(str(measured)) == pytest.approx(2 * fast)
 
 
@@ -498,7 +499,7 @@ def test_biases_of_different_structure_are_rejected(tmp_path, monkeypatch):
 def test_mixed_supply_table_of_other_cells_is_rejected(measured):
     items = [measure(cell, vdd, bias) for bias in ("pb0", "pb1") for vdd in (0.8, 1.0)
              for cell in made.CELLS[:3]]  # fmt: skip
-    MixedSupply.from_measurements(items).save(measured.parent / "mixed.npz")
+    mixed_supply_table(items).save(measured.parent / "mixed.npz")
     with pytest.raises(TechnologyError, match="^the mixed-supply table has no cell 'NOR2_X1'$"):
         read_technology(str(measured)).library(1.0)
 
