@@ -195,12 +195,10 @@ def place_uncut(
     period : float
         Clock period that its gates are sized for [s].
     key : str
-        Of the netlist and its constraints.
+        Of the netlist, its constraints, and how it is to be placed.
     """
-    options = {"utilisation": config.utilisation, "seed": config.seed, "period": period}
-
     parts = ("placement-1x1", "placement-1x1-spare")
-    keys = {part: stage_key(netlist=key, part=part, **options) for part in parts}
+    keys = {part: stage_key(uncut=key, part=part) for part in parts}
 
     def place_both(_: list[str]) -> Iterator[tuple[str, Arrays]]:
         design = place_and_size(
