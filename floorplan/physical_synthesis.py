@@ -46,6 +46,13 @@ class PlacedDesign:
     placement: Placement
     muxes: VddMuxes | None = None
 
+    def min_period(self, technology: Technology) -> float:
+        """Shortest clock period at the nominal supply, without headers and poly-bias [s]."""
+        library = technology.library(technology.nominal_vdd)
+        everywhere = np.zeros(self.graph.netlist.cells, dtype=np.int64)
+        wires = self.placement.wires(technology)
+        return Timer(self.graph, [library]).analyze(everywhere, wires).min_period
+
 
 class HeaderNeeds(Protocol):
     """What the headers of a mesh must carry, and the cells that they come in."""
@@ -115,7 +122,7 @@ def place_and_size(
             reserve = MuxReserve(headers.cells, _ROOM * headers.widths(placement))
     kept = technology, seed, weight, pull, headers
     design = _legalize(PlacedDesign(graph, placement), *kept)
-    touched = _legalize(_resized(design, technology, period, spare), *kept)
+    touched = _legalize(_resized(design, technology, choice, period, spare), *kept)
     return min(design, touched, key=lambda item: _cost(item, technology, period))
 
 
@@ -123,14 +130,14 @@ def resize_placed(
     design: PlacedDesign, technology: Technology, seed: int, period: float, spare: float
 ) -> PlacedDesign:
     """Size the gates of a design without Vdd-MUX anew, and move them to legal places near by."""
-    return _legalize(_resized(design, technology, period, spare), technology, seed)
+    choice = DriveChoice(technology)
+    return _legalize(_resized(design, technology, choice, period, spare), technology, seed)
 
 
 def _resized(
-    design: PlacedDesign, technology: Technology, period: float, spare: float
+    design: PlacedDesign, technology: Technology, choice: DriveChoice, period: float, spare: float
 ) -> PlacedDesign:
-    wires = design.placement.wires(technology)
-    sizing = resize(design.graph, wires, DriveChoice(technology), period, spare)
+    sizing = resize(design.graph, design.placement.wires(technology), choice, period, spare)
     graph = build_timing_graph(sizing.netlist, design.graph.constraints)
     return PlacedDesign(graph, design.placement)
 
@@ -175,10 +182,8 @@ def _legalize(
 
 def _cost(design: PlacedDesign, technology: Technology, period: float) -> tuple[float, float]:
     """Clock period where it is above the one asked for, then area."""
-    library = technology.library(technology.nominal_vdd)
-    everywhere = np.zeros(design.graph.netlist.cells, dtype=np.int64)
-    timing = Timer(design.graph, [library]).analyze(everywhere, design.placement.wires(technology))
-    return max(timing.min_period, period), float(design.graph.netlist.cell_area.sum())
+    area = float(design.graph.netlist.cell_area.sum())
+    return max(design.min_period(technology), period), area
 
 
 def criticality_weights(timing: Timing) -> Floats:

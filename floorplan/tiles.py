@@ -168,7 +168,9 @@ def make_tile_grid(
         tile_rows = rows_of(row_area + kept(mux, tile_rows) * width * height)
         mux = reserve.columns(tile_rows)
     sites = row_area / width / height + kept(mux, tile_rows)
-    tile_width = max(ceil(sites / (n * n * tile_rows)), max(mux.left, default=0) + mux.flop)
+    # The row of the flip-flop holds it and the Vdd-MUX of both borders.
+    least_width = max(map(sum, zip(mux.left, mux.right, strict=True)), default=0) + mux.flop
+    tile_width = max(ceil(sites / (n * n * tile_rows)), least_width)
     grid = TileGrid(n, tile_rows, tile_width, technology.tile_gap, width, height, mux)
     flop_sites = mux.flop if tile_rows == 1 else 0
     longest = (int(np.diff(grid.columns).min()) - flop_sites) * width

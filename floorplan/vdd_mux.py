@@ -164,7 +164,7 @@ def _choose(grid: TileGrid, cells: MuxCells, width: Floats) -> tuple[Ints, Ints]
         every = np.full((2, grid.tiles), np.array(choice)[:, None])
         needed = cells.columns(*every)
         fits = (np.array(needed[:2]) <= kept).all(axis=0)
-        fits &= np.array(needed.left) + needed.flop <= grid.tile_width
+        fits &= np.sum(needed[:2], axis=0) + needed.flop <= grid.tile_width
         enough = choice[0] * choice[1] * per_finger >= width * (1 - _ROUNDING)
         taken = fits & enough & (fingers == 0)
         fingers[taken], borders[taken] = choice

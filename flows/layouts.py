@@ -123,9 +123,7 @@ class Layout:
     @cached_property
     def min_period(self) -> float:
         """Shortest clock period at the nominal supply, without headers and poly-bias [s]."""
-        library = self.technology.library(self.technology.nominal_vdd)
-        every = np.zeros(self.graph.netlist.cells, dtype=np.int64)
-        return Timer(self.graph, [library]).analyze(every, self.wires).min_period
+        return PlacedDesign(self.graph, self.placement).min_period(self.technology)
 
     def slowest(self) -> float:
         """Shortest clock period at the highest supply, of the slowest variant [s].
@@ -326,7 +324,7 @@ def _place(
             uncut.graph, uncut.technology, n, config.utilisation, seed, period, headers,
             config.gather, _SPARE,
         )  # fmt: skip
-        found = Layout.of(design, uncut.technology).min_period
+        found = design.min_period(uncut.technology)
         if best is None or found < best[0]:
             best = found, design
         if found <= (1 + _SLOWER) * period:

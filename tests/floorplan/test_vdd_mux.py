@@ -162,6 +162,13 @@ def test_columns_at_both_borders_serve_less_than_they_were_made_for(cells):
     assert len(muxes.kind) == 2 * 7 * 9
 
 
+def test_both_borders_and_the_flip_flop_must_fit_into_a_row(cells):
+    needed = np.full(9, 31 * 7 * 0.5e-6)
+    place_muxes(grid_of(left=51, right=51, tile_width=130), cells, needed)
+    with pytest.raises(PlacementInfeasible, match="3 x 3 tiles cannot hold their Vdd-MUX: tile 0"):
+        place_muxes(grid_of(left=51, right=51, tile_width=129), cells, needed)
+
+
 def test_drop_stays_within_what_is_allowed(mux_technology, cells):
     rng = np.random.default_rng(4)
     header, current = mux_technology.header, rng.uniform(1e-4, 5e-4, (2, 9))

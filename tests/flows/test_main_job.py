@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -550,6 +551,12 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     row = metrics["layouts"][1]
     assert row["interface_cells"] == pytest.approx(cut.interface.mean())
     assert row["poly_bias"]["all"] == np.bincount(cut.bias["all"].bias, minlength=4).tolist()
+    # A mesh that wires make slow is warned about.
+    assert not any("slower" in sentence for sentence in result.warnings)
+    longer = replace(cut.placement, net_length=30 * cut.placement.net_length)
+    slow = replace(result, layouts={**result.layouts, 2: replace(cut, placement=longer)})
+    assert any(sentence.startswith("2 x 2 tiles are ") and "slower than" in sentence
+               for sentence in slow.warnings)  # fmt: skip
     # Headers follow the intervals, so that nothing of the mesh stays.
     code, _, err = voltile(*command, "--intervals", 2, "--out", "complete")
     assert code == 0 and "placement uncut: read again" in err
