@@ -8,6 +8,7 @@ write_outputs : the files of its run folder.
 
 from voltile.flows.outputs import write_outputs
 from voltile.flows.run_config import RunConfig
-from voltile.flows.run_job import RunResult, run
+from voltile.flows.run_job import run
+from voltile.flows.run_result import RunResult
 
 __all__ = ["RunConfig", "RunResult", "run", "write_outputs"]

@@ -9,7 +9,8 @@ from voltile.core import PlacementInfeasible, TechnologyError, VoltileError
 from voltile.floorplan import PowerGrid, make_power_grid
 from voltile.floorplan.exports import OperatingPoints, write_exports
 from voltile.flows.layouts import Layout
-from voltile.flows.run_job import RunResult, read_run
+from voltile.flows.run_job import read_run
+from voltile.flows.run_result import RunResult
 from voltile.pdk import LibrarySet
 
 

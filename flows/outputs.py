@@ -12,7 +12,7 @@ from voltile.core import write_atomically
 from voltile.floorplan import write_verilog
 
 if TYPE_CHECKING:
-    from voltile.flows.run_job import RunResult
+    from voltile.flows.run_result import RunResult
 
 # Files of a run folder beside its stages.
 OUTPUTS = (

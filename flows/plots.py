@@ -13,7 +13,7 @@ from voltile.flows.figures import save_figure as _save
 
 if TYPE_CHECKING:
     from voltile.floorplan import Netlist, Placement, TileGrid
-    from voltile.flows.run_job import RunResult
+    from voltile.flows.run_result import RunResult
     from voltile.pdk import Technology
     from voltile.power import OperatingCurve
 

@@ -19,7 +19,7 @@ from voltile.flows.report_tables import (
 )
 
 if TYPE_CHECKING:
-    from voltile.flows.run_job import RunResult
+    from voltile.flows.run_result import RunResult
     from voltile.power import OperatingCurve
 
 _SCHEMES = {"ideal": "ideal-DVFS", "hopping": "Vdd-hopping", "dithering": "Vdd-dithering"}

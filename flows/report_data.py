@@ -14,7 +14,7 @@ from voltile.pdk import LibrarySet
 
 if TYPE_CHECKING:
     from voltile.flows.layouts import Layout
-    from voltile.flows.run_job import RunResult
+    from voltile.flows.run_result import RunResult
     from voltile.flows.tile_power import TilePower
     from voltile.power import OperatingCurve
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from voltile.flows.run_job import RunResult
+    from voltile.flows.run_result import RunResult
     from voltile.power import OperatingCurve
 
 # Schemes against which savings are split into switching and leakage.
