@@ -96,16 +96,18 @@ def table_4_1(layouts: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, 
 
 
 def bias_distribution(result: "RunResult") -> list[tuple[str, int, NDArray[np.float64]]]:
-    """Return the share of each bias over interface cells, and over all cells of the baseline.
+    """Return the share of each bias over interface cells, and over all where all may have one.
 
     With names and numbers of cells.
     """
     rows = []
     uncut = result.layouts[1]
     if result.bias != "none":
-        for n in result.config.tiles:
-            bias = result.layouts[n].bias_of(result.bias)[result.layouts[n].interface]
-            rows.append((f"{n} × {n} tiles", bias))
+        meshes = [(n, result.layouts[n]) for n in result.config.tiles]
+        assigned = {n: layout.bias_of(result.bias) for n, layout in meshes}
+        rows += [(f"{n} × {n} tiles", assigned[n][layout.interface]) for n, layout in meshes]
+        if result.bias == "all":
+            rows += [(f"{n} × {n} tiles, all cells", assigned[n]) for n, _ in meshes]
     if "all" in uncut.bias:
         rows.append(("uncut, all cells", uncut.bias_of("all")))
     biases = len(result.technology.biases)

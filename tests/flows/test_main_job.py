@@ -21,6 +21,7 @@ from voltile.flows import RunConfig
 from voltile.flows.cli import _repeat_options, main
 from voltile.flows.mode_files import read_modes
 from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
+from voltile.flows.report_tables import bias_distribution
 from voltile.flows.run_job import _sources, read_run
 from voltile.pdk import LibrarySet
 from voltile.power import SwitchingCosts, Trace, emulate
@@ -551,6 +552,11 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     row = metrics["layouts"][1]
     assert row["interface_cells"] == pytest.approx(cut.interface.mean())
     assert row["poly_bias"]["all"] == np.bincount(cut.bias["all"].bias, minlength=4).tolist()
+    shares = {name: (cells, share) for name, cells, share in bias_distribution(result)}
+    assert list(shares) == ["2 × 2 tiles", "2 × 2 tiles, all cells", "uncut, all cells"]
+    assert shares["2 × 2 tiles"][0] == cut.interface.sum() < cut.graph.netlist.cells
+    cells, share = shares["2 × 2 tiles, all cells"]
+    np.testing.assert_allclose(share * cells, row["poly_bias"]["all"])
     # A mesh that wires make slow is warned about.
     assert not any("slower" in sentence for sentence in result.warnings)
     longer = replace(cut.placement, net_length=30 * cut.placement.net_length)
