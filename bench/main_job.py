@@ -125,11 +125,12 @@ def _effects(result: RunResult) -> Iterator[str]:
     saving = float(np.mean(1 - cut.power / ideal.power[within]))
     row = " | ".join([f"{saving:.1%}"] * len(counts))
     yield f"| the cut layout itself, under ideal-DVFS | {row} |"
-    plain = replace(layout, drop={})
+    plain, dropping = replace(layout, drop={}, muxes=None), replace(layout, muxes=None)
     steps = [
         ("Algorithm 5, supplies of drivers ignored", plain, False, "none"),
         ("and counted (Eq. 4.3, delay factors)", plain, True, "none"),
-        ("and the drop of the headers", layout, True, "none"),
+        ("and the drop of the headers", dropping, True, "none"),
+        ("and the leakage of the Vdd-MUX", layout, True, "none"),
     ]
     if result.bias != "none":
         steps.append((f"and poly-bias ({result.bias})", layout, True, result.bias))
@@ -166,7 +167,10 @@ def _curve(
             layout.graph.netlist, layout.tree, result.activity, pair.libraries, pair.mixed_supply,
             pair.leakage_corner,
         )  # fmt: skip
-        intervals.append(evaluate_interval(layout.tile_timer(pair, bias), model, result.frequency))
+        intervals.append(evaluate_interval(
+            layout.tile_timer(pair, bias), model, result.frequency,
+            mux_leakage=float(layout.mux_leakage(*ends).sum()),
+        ))  # fmt: skip
     reach = max(item.plan.reach for item in intervals)
     return fine_vh(layout.n, intervals, result.frequency[result.frequency <= reach])[0]
 

@@ -353,9 +353,9 @@ def dvfs_command(
     At each change of demand a governor takes the mode of lowest power that meets it. Changes of
     (VddL, VddH) cost a transition of the external converters, as Burd and Brodersen have it
     (ISLPED 2000): energy (1 - efficiency) C |V2² - V1²|, time 2 C / I |V2 - V1|; meanwhile the
-    core keeps the lower of both clocks. Changes of tiles cost the charge of their rails. Work that
-    is not done when the demand changes is a deadline miss; it is caught up with at once. Not
-    counted: what converters lose while they feed the core.
+    core keeps the lower of both clocks. Changes of tiles cost the charge of their rails and of the
+    gates of their headers. Work that is not done when the demand changes is a deadline miss; it is
+    caught up with at once. Not counted: what converters lose while they feed the core.
 
     Leaves in the output folder: dvfs.csv (energy by kind, transitions, misses), time_at_pairs.csv,
     energy.png, timeline.png, dvfs.json.

@@ -13,8 +13,8 @@ def results_table(results: Sequence[SchemeResult]) -> Table:
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left", caption=(
         "switching: with internal energy; pairs, tiles: changes of (VddL, VddH), and of the tiles "
         "at VddH; lost: time at less than the demanded clock; missed: demands that were not done "
-        "in time. Not counted: what converters lose while they feed the core, the charge of header "
-        "gates and scan chain."
+        "in time. Not counted: what converters lose while they feed the core, the charge of the "
+        "scan chain, the headers of a design that is not cut."
     ))  # fmt: skip
     table.add_column("energy, mJ", no_wrap=True)
     for name in ("total", "switching", "leakage", "converter", "Vdd-MUX", "pairs", "tiles",

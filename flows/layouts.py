@@ -42,7 +42,7 @@ from voltile.flows.header_currents import HeaderCurrents, Pair, pair_currents
 from voltile.flows.run_config import RunConfig
 from voltile.flows.stages import Stages, stage_key
 from voltile.pdk import LibrarySet, Technology
-from voltile.power import Activity, CurrentWaveform
+from voltile.power import Activity, CurrentWaveform, header_gates, mux_leakage
 
 # Part of the period that paths of a mesh keep as slack, where they have it. Tiles at VddL live on
 # slack: on a processor core of 30 k cells at 7 x 7 tiles it takes 0.3 % more area, and FINE-VH at
@@ -153,6 +153,19 @@ class Layout:
         if name == "none":
             return np.zeros(self.graph.netlist.cells, dtype=np.int64)
         return self.bias[name].bias
+
+    def mux_leakage(self, vdd_low: float, vdd_high: float) -> Floats:
+        """Return the leakage of each tile's Vdd-MUX between two supplies [W], shape (tiles,)."""
+        if self.muxes is None:
+            return np.zeros(self.placement.grid.tiles)
+        return mux_leakage(self.muxes, self.technology, vdd_low, vdd_high)
+
+    @property
+    def header_gates(self) -> Floats:
+        """Capacitance of one gate of each tile's headers, shape (tiles,) [F]."""
+        if self.muxes is None:
+            return np.zeros(self.placement.grid.tiles)
+        return header_gates(self.muxes, self.technology)
 
     def tile_timer(self, libraries: LibrarySet, bias: str) -> TileTimer:
         """Return its timing over the tiles at VddH, for the libraries of a pair of supplies."""

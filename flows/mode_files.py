@@ -30,36 +30,36 @@ def read_modes(folder: Path) -> tuple[OperatingModes, ...]:
         raise VoltileError(
             f"run folder {folder} has no {missing[0]}: 'voltile run --out {folder}' makes it"
         )
-    rails = _read_rails(folder / "tiles.csv")
+    charged = _read_tiles(folder / "tiles.csv")
     groups: dict[tuple[str, int, float], list[CsvRow]] = {}
     for row in read_csv_rows(folder / "modes.csv", MODE_COLUMNS):
         scheme, n = row.values["scheme"], row.integer("tiles", 1)
         if scheme not in SCHEMES:
             raise row.fault("scheme", f"one of {', '.join(SCHEMES)}, not '{scheme}'")
-        if n not in rails:
+        if n not in charged:
             raise row.fault("tiles", f"that of a mesh in tiles.csv, not {n}")
         groups.setdefault((scheme, n, row.number("dvdd_v", least=0, most=100)), []).append(row)
     if not any(scheme == "ideal" for scheme, _, _ in groups):
         raise VoltileError(f"{folder / 'modes.csv'} has no modes of ideal-DVFS")
-    return tuple(_modes_of(*key, rails[key[1]], rows) for key, rows in groups.items())
+    return tuple(_modes_of(*key, charged[key[1]], rows) for key, rows in groups.items())
 
 
-def _read_rails(path: Path) -> dict[int, Floats]:
-    """What hangs on the rail of each tile of each mesh [F]."""
-    found: dict[int, list[float]] = {}
+def _read_tiles(path: Path) -> dict[int, Floats]:
+    """Rail and header gate of each tile of each mesh [F], shape (2, tiles)."""
+    found: dict[int, list[tuple[float, ...]]] = {}
     for row in read_csv_rows(path, TILE_COLUMNS):
-        rails = found.setdefault(row.integer("tiles", 1), [])
-        if row.integer("tile", 0) != len(rails):
-            raise row.fault("tile", f"{len(rails)}, which is the next, not {row.values['tile']}")
-        rails.append(row.number("rail_capacitance_f", least=0, most=1))
-    for n, rails in found.items():
-        if len(rails) != n * n:
-            raise VoltileError(f"{path}: tiles {n} needs {n * n} rows, not {len(rails)}")
-    return {n: np.array(rails) for n, rails in found.items()}
+        tiles = found.setdefault(row.integer("tiles", 1), [])
+        if row.integer("tile", 0) != len(tiles):
+            raise row.fault("tile", f"{len(tiles)}, which is the next, not {row.values['tile']}")
+        tiles.append(tuple(row.number(name, least=0, most=1) for name in TILE_COLUMNS[3:]))
+    for n, tiles in found.items():
+        if len(tiles) != n * n:
+            raise VoltileError(f"{path}: tiles {n} needs {n * n} rows, not {len(tiles)}")
+    return {n: np.array(tiles).T for n, tiles in found.items()}
 
 
 def _modes_of(
-    scheme: str, n: int, interval: float, rails: Floats, rows: Sequence[CsvRow]
+    scheme: str, n: int, interval: float, charged: Floats, rows: Sequence[CsvRow]
 ) -> OperatingModes:
     raised = np.zeros((len(rows), n * n), dtype=bool)
     numbers = []
@@ -73,7 +73,8 @@ def _modes_of(
              row.number("energy_j", most=1, above=0), row.number("leakage_w", least=0, most=1e6))
         )  # fmt: skip
         raised[at, _tiles(row, n)] = True
-    modes = OperatingModes(scheme, n, interval, rails, raised, *np.array(numbers).T)
+    rails, gates = charged
+    modes = OperatingModes(scheme, n, interval, rails, gates, raised, *np.array(numbers).T)
     if scheme == "ideal":
         _check_ladder(rows)
     if scheme == "dithering":

@@ -28,7 +28,7 @@ MODE_COLUMNS = (
     "scheme", "tiles", "dvdd_v", "vdd_low_v", "vdd_high_v", "frequency_hz", "energy_j", "leakage_w",
     "raised",
 )  # fmt: skip
-TILE_COLUMNS = ("tiles", "tile", "cell_area_m2", "rail_capacitance_f")
+TILE_COLUMNS = ("tiles", "tile", "cell_area_m2", "rail_capacitance_f", "header_gate_f")
 
 
 def write_outputs(result: "RunResult", out: Path) -> Path:
@@ -106,12 +106,12 @@ def write_modes(result: "RunResult", path: Path) -> None:
 
 
 def write_tiles(result: "RunResult", path: Path) -> None:
-    """Write `tiles.csv`: cells of every tile of each layout, and what hangs on its virtual rail."""
-    rails = {modes.n: modes.rail_capacitance for modes in result.modes}
+    """Write `tiles.csv`: cells of every tile of each layout, and what changes of its Vdd charge."""
+    charged = {modes.n: (modes.rail_capacitance, modes.header_gate) for modes in result.modes}
     rows = (
-        (n, tile, f"{area:.6e}", f"{capacitance:.6e}")
+        (n, tile, *(f"{value:.6e}" for value in values))
         for n, layout in sorted(result.layouts.items())
-        for tile, (area, capacitance) in enumerate(zip(layout.tile_area, rails[n], strict=True))
+        for tile, values in enumerate(zip(layout.tile_area, *charged[n], strict=True))
     )
     write_csv(path, TILE_COLUMNS, rows)
 

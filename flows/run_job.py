@@ -215,7 +215,8 @@ def _chain(config: RunConfig, given: _Inputs, stages: Stages) -> RunResult:
             )
         )
     rails = _rails(layouts, activity)
-    modes = _modes(config, technology, points["none"], intervals, rails)
+    gates = {n: layout.header_gates for n, layout in layouts.items()}
+    modes = _modes(config, technology, points["none"], intervals, rails, gates)
     record = RunRecord(
         command=json.loads(json.dumps(command, default=str)),
         inputs=inputs,
@@ -293,7 +294,9 @@ def _netlist(
     )
     used = json.loads(arrays["names"].tobytes())["types"]
     technology = with_relatives(
-        technology, [*used, *clock_buffers(technology), technology.buffer_cell]
+        technology,
+        [*used, *clock_buffers(technology), technology.buffer_cell]
+        + ([technology.header.flip_flop] if technology.header else []),
     )
     return technology, netlist_from_arrays(arrays, technology.library(technology.nominal_vdd))
 
@@ -402,7 +405,8 @@ def _modes(
     technology: Technology,
     points: SupplyPoints,
     intervals: Intervals,
-    rails: dict[int, Floats],
+    rails: Mapping[int, Floats],
+    gates: Mapping[int, Floats],
 ) -> tuple[OperatingModes, ...]:
     """What every scheme can run at."""
     modes = [ideal_modes(points, rails[1])]
@@ -413,7 +417,7 @@ def _modes(
         for n in config.tiles:
             asked = assigned_bias(config, technology)
             mine = [intervals[n, count, index, asked] for index in range(count)]
-            modes.append(fine_vh_modes(n, mine, rails[n]))
+            modes.append(fine_vh_modes(n, mine, rails[n], gates[n]))
     return tuple(modes)
 
 
@@ -532,7 +536,10 @@ def _evaluate(
     graph = layout.graph
     model = PowerModel(graph.netlist, layout.tree, activity, libraries.libraries,
                        libraries.mixed_supply, libraries.leakage_corner)  # fmt: skip
-    return evaluate_interval(layout.tile_timer(libraries, bias), model, frequency, search)
+    return evaluate_interval(
+        layout.tile_timer(libraries, bias), model, frequency, search,
+        float(layout.mux_leakage(*libraries.vdds).sum()),
+    )  # fmt: skip
 
 
 def _pack_intervals(results: Intervals) -> dict[str, NDArray[Any]]:

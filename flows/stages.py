@@ -21,7 +21,7 @@ from voltile.core import StageMeter, VoltileError, write_atomically
 Arrays = Mapping[str, NDArray[Any]]
 
 # Raised when what a stage keeps changes its meaning.
-_VERSION = 7
+_VERSION = 8
 
 
 def stage_key(**inputs: Any) -> str:

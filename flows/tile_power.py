@@ -27,7 +27,8 @@ class TilePower:
     is_high : ndarray of bool, shape (states, tiles)
         Which tiles run at VddH.
     energy, leakage : ndarray, shape (states, tiles)
-        Dynamic energy of what each tile feeds per clock cycle [J], and its leakage [W].
+        Dynamic energy of what each tile feeds per clock cycle [J], and its leakage with that of its
+        Vdd-MUX [W].
     trunk_energy, trunk_leakage : ndarray, shape (states,)
         Of the trunk of the clock tree, which no tile feeds.
     """
@@ -89,7 +90,8 @@ def _measure(
         for raised in found[found[:, 0] == at, 1:].astype(bool):
             report = model.evaluate(design.library_of(raised), design.analyze(raised))
             kinds = (report.switching_energy + report.internal_energy, report.leakage)
-            rows.append((*(report.of_tiles(each, layout.placement) for each in kinds),
+            energy, leakage = (report.of_tiles(each, layout.placement) for each in kinds)
+            rows.append((energy, leakage + layout.mux_leakage(*pair.vdds),
                          *(each[is_trunk].sum() for each in kinds)))  # fmt: skip
     return TilePower(state.reshape(-1), found[:, 1:].astype(bool),
                      *map(np.array, zip(*rows, strict=True)))  # fmt: skip

@@ -46,7 +46,7 @@ class Header:
     well_gap : int
         Sites between the n-well of a header, at VddH, and that of the cells beside it.
     flip_flop : str
-        Cell of the library whose width stands for the select flip-flop of a Vdd-MUX.
+        Cell of the library whose width and leakage stand for the select flip-flop of a Vdd-MUX.
     vdds, ratios : tuple of float
         VddH [V], and VddL/VddH, both ascending; the last ratio is 1.
     resistance : ndarray, shape (vdds, ratios)

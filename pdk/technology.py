@@ -284,6 +284,11 @@ class Technology:
                 raise TechnologyError(
                     f"technology {self.name}: its library has no cell '{cell}' with pin '{pin}'"
                 )
+        if self.header is not None and self.header.flip_flop not in library.cell_index:
+            raise TechnologyError(
+                f"technology {self.name}: its library has no cell '{self.header.flip_flop}', the "
+                f"flip-flop of its Vdd-MUX"
+            )
 
 
 def find_pdk(name: str) -> Path:
@@ -373,15 +378,21 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
     if not 0 < period < inf:
         raise ValueError(f"synthesis_period_ns must be positive, not {period:g}")
     _check_keys(manifest)
+    # Measured here and not by the foundry: beside the manifest.
+    headers = _header(header, existing(header["file"], path.parent), site[0]) if header else None
+    # Liberty files of one corner: leakage is of the same, unless a table of others is there.
+    leakage = corner["leakage"] if mixed_supply else corner.get("leakage", corner["timing"])
+    if headers is not None and leakage not in headers.off:
+        raise ValueError(
+            f"the headers have no leakage of corner '{leakage}': they have "
+            + ", ".join(headers.off)
+        )
     return Technology(
         name=manifest["name"],
         description=manifest["description"],
         nominal_vdd=nominal,
         timing_corner=corner["timing"],
-        # Liberty files of one corner: leakage is of the same, unless a table of others is there.
-        leakage_corner=corner["leakage"]
-        if mixed_supply
-        else corner.get("leakage", corner["timing"]),
+        leakage_corner=leakage,
         libraries=libraries,
         lef=lef,
         lef_files=lef_files,
@@ -400,8 +411,7 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         files=files,
         mixed_supply_file=existing(mixed_supply["file"]) if mixed_supply else None,
         synthesis_period=period * 1e-9,
-        # Measured here and not by the foundry: beside the manifest.
-        header=_header(header, existing(header["file"], path.parent), site[0]) if header else None,
+        header=headers,
         slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
         renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
     )

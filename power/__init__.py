@@ -14,6 +14,7 @@ IntervalResult, evaluate_interval : FINE-VH on one mesh between one pair of supp
 OperatingCurve, ideal_dvfs, vdd_hopping, vdd_dithering, fine_vh : power over frequency.
 OperatingModes, ideal_modes, level_modes, fine_vh_modes : what a scheme can run at.
 rail_capacitance : what hangs on the virtual rail of each tile.
+mux_leakage, header_gates : what the Vdd-MUX of each tile take.
 Trace, read_trace, write_trace, bursts, ramps : demanded frequency over time.
 Converter, SwitchingCosts : what it costs to go from one mode to another.
 Emulation, emulate : a core under one scheme, over a trace.
@@ -33,6 +34,7 @@ from voltile.power.dvfs import (
     vdd_hopping,
 )
 from voltile.power.emulation import Emulation, emulate
+from voltile.power.mux_power import header_gates, mux_leakage
 from voltile.power.operating_modes import (
     OperatingModes,
     fine_vh_modes,
@@ -76,9 +78,11 @@ __all__ = [
     "evaluate_supplies",
     "fine_vh",
     "fine_vh_modes",
+    "header_gates",
     "ideal_dvfs",
     "ideal_modes",
     "level_modes",
+    "mux_leakage",
     "rail_capacitance",
     "ramps",
     "random_stimulus",

@@ -2,7 +2,7 @@
 
 Ideal-DVFS, Vdd-hopping and Vdd-dithering run a whole design, not cut into tiles, at one supply at a
 time; FINE-VH runs a mesh of tiles, each at VddL or VddH. Costs of switching between operating
-points (converters, headers) are not part of these curves.
+points (converters, gates of headers) are not part of these curves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -206,8 +206,8 @@ class IntervalResult:
         frequency or the plan's reach asks for. The first states are these; others are searched.
     is_high : ndarray of bool, shape (states, tiles)
     period, energy, leakage, area_at_low : ndarray, shape (states,)
-        Shortest clock period [s], dynamic energy per clock cycle [J], leakage [W], share of the
-        cell area at VddL.
+        Shortest clock period [s], dynamic energy per clock cycle [J], leakage with that of the
+        Vdd-MUX [W], share of the cell area at VddL.
     """
 
     plan: VddPlan
@@ -235,7 +235,11 @@ class IntervalResult:
 
 
 def evaluate_interval(
-    design: TileTimer, model: PowerModel, frequency: Floats, search: bool = False
+    design: TileTimer,
+    model: PowerModel,
+    frequency: Floats,
+    search: bool = False,
+    mux_leakage: float = 0.0,
 ) -> IntervalResult:
     """Select tiles and measure power for the frequencies within reach of (VddL, VddH).
 
@@ -245,6 +249,8 @@ def evaluate_interval(
         Bound to the libraries of the design's timer.
     search : bool
         Whether to look for states of less power than those of Algorithm 5.
+    mux_leakage : float
+        Of all Vdd-MUX, the same in every state [W].
     """
     plan = select_vdd(design)
     within = frequency[frequency <= plan.reach * (1 + _ROUNDING)]
@@ -265,7 +271,11 @@ def evaluate_interval(
         (states.period(item), *states.energy_and_leakage(item), states.area_at_low(item))
         for item in known.values()
     ]
-    return IntervalResult(plan, np.array(steps), np.array(list(known.values())), *np.array(rows).T)
+    period, energy, leakage, area_at_low = np.array(rows).T
+    return IntervalResult(
+        plan, np.array(steps), np.array(list(known.values())), period, energy,
+        leakage + mux_leakage, area_at_low,
+    )  # fmt: skip
 
 
 def _energy_and_leakage(report: PowerReport) -> tuple[float, float]:

@@ -10,6 +10,7 @@ time of the transition. To get there costs time and energy (`switching_costs`):
   converter and pays for every change of its Vdd.
 - Raising a tile draws C_rail VddH (VddH - VddL) from the VddH rail, at the higher of both pairs.
   Lowering one draws nothing; its charge, which the rest of the VddL rail uses up, is not credited.
+  Either draws C_gate VddH^2 for the gate of the header that it turns off (`mux_power`).
 - Until the new mode is there the clock is limited by both modes: going up, the core keeps to what
   the old one runs at, going down, the clock falls first. Power is then the mean of both modes'.
 - A transition is not broken off: a demand that comes in between is looked at when it has ended.
@@ -20,7 +21,8 @@ the trace is done after it, so that all schemes do the same work. Within a perio
 work counts as done at its mean rate.
 
 Energy is that drawn from the rails and lost in transitions; not in it: what the converters lose
-while they feed the core, the charge of header gates, scan chain and clock generator.
+while they feed the core, the charge of scan chain and clock generator, and the headers of a design
+that is not cut.
 """
 
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ from voltile.power.switching_costs import Converter, SwitchingCosts
 from voltile.power.workload_trace import Trace
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # Supplies closer than this are the same [V].
 _SAME_VDD = 1e-9
@@ -246,6 +249,7 @@ class _Core:
         self.stretches: list[tuple[float, ...]] = []
         self.conversions, self.switchings, self.tiles_raised = Transitions(), Transitions(), 0
         self._raised, self._rail_capacitance = modes.raised, modes.rail_capacitance
+        self._header_gate = modes.header_gate
         _, selection = np.unique(modes.raised, axis=0, return_inverse=True)
         self._selection: list[int] = selection.ravel().tolist()
         self._converter, self._switching_time = converter, switching_time
@@ -284,12 +288,14 @@ class _Core:
             self.conversions.add(1, time, sum(self._converter.energy(*move) for move in moves))
         if self._selection_changes(offer):
             upper = max(self.offer, offer, key=lambda item: item.vdd_high)
-            self._switch(1, self._raised[offer.mode] & ~self._raised[self.offer.mode], upper)
+            self._switch(1, self._raised[self.offer.mode], self._raised[offer.mode], upper)
         self.before, self.offer = self.offer, offer
 
-    def _switch(self, count: int, tiles: NDArray[np.bool_], at: Offer) -> None:
-        """Count changes of the selection, each of which raises these tiles."""
+    def _switch(self, count: int, before: Bools, after: Bools, at: Offer) -> None:
+        """Count changes from one selection of tiles at VddH to another."""
+        tiles = after & ~before
         charge = float(self._rail_capacitance[tiles].sum()) * (at.vdd_high - at.vdd_low)
+        charge += float(self._header_gate[after != before].sum()) * at.vdd_high
         self.switchings.add(count, count * self._switching_time, count * charge * at.vdd_high)
         self.tiles_raised += count * int(tiles.sum())
 
@@ -297,8 +303,8 @@ class _Core:
         """Count so many times of raising the whole design and lowering it again."""
         if raises > 0:
             everything = np.ones(len(self._rail_capacitance), dtype=bool)
-            self._switch(raises, everything, at)
-            self._switch(raises, ~everything, at)
+            self._switch(raises, ~everything, everything, at)
+            self._switch(raises, everything, ~everything, at)
 
     def work(self, end: float, demand: float) -> None:
         """Go on until `end`, or to the end of a transition before it."""

@@ -40,6 +40,8 @@ class OperatingModes:
         Width of the Vdd interval [V]; 0 for ideal-DVFS.
     rail_capacitance : ndarray, shape (tiles,)
         What hangs on the virtual rail of each tile [F].
+    header_gate : ndarray, shape (tiles,)
+        One gate of the headers of each tile [F]; 0 for a design that is not cut.
     raised : ndarray of bool, shape (modes, tiles)
         Which tiles run at VddH.
     vdd_low, vdd_high : ndarray
@@ -56,6 +58,7 @@ class OperatingModes:
     n: int
     interval: float
     rail_capacitance: Floats
+    header_gate: Floats
     raised: NDArray[np.bool_]
     vdd_low: Floats
     vdd_high: Floats
@@ -78,8 +81,8 @@ class OperatingModes:
 def ideal_modes(points: SupplyPoints, rail_capacitance: Floats) -> OperatingModes:
     """Modes of ideal-DVFS: the supplies at which the uncut design was evaluated."""
     return OperatingModes(
-        "ideal", 1, 0.0, rail_capacitance, np.zeros((len(points.vdd), 1), dtype=bool), points.vdd,
-        points.vdd, points.frequency, points.energy, points.leakage,
+        "ideal", 1, 0.0, rail_capacitance, np.zeros(1), np.zeros((len(points.vdd), 1), dtype=bool),
+        points.vdd, points.vdd, points.frequency, points.energy, points.leakage,
     )  # fmt: skip
 
 
@@ -97,11 +100,13 @@ def level_modes(
     ]
     raised = np.arange(len(rows))[:, None] % 2 == 1
     width = levels[1] - levels[0]
-    return OperatingModes(scheme, 1, width, rail_capacitance, raised, *np.array(rows).T)
+    return OperatingModes(
+        scheme, 1, width, rail_capacitance, np.zeros(1), raised, *np.array(rows).T
+    )
 
 
 def fine_vh_modes(
-    n: int, intervals: Sequence[IntervalResult], rail_capacitance: Floats
+    n: int, intervals: Sequence[IntervalResult], rail_capacitance: Floats, header_gate: Floats
 ) -> OperatingModes:
     """Modes of FINE-VH: the states of each interval that were evaluated.
 
@@ -119,7 +124,7 @@ def fine_vh_modes(
         )]))  # fmt: skip
         raised.append(item.is_high[order])
     return OperatingModes(
-        "fine-vh", n, intervals[0].width, rail_capacitance, np.concatenate(raised),
+        "fine-vh", n, intervals[0].width, rail_capacitance, header_gate, np.concatenate(raised),
         *np.concatenate(rows, axis=1),
     )  # fmt: skip
 

@@ -23,8 +23,8 @@ fine-vh,2,0.2,0.8,1,1e8,1e-12,1e-6,
 fine-vh,2,0.2,0.8,1,1.5e8,1.4e-12,1.5e-6,3 1
 fine-vh,2,0.2,0.8,1,1.9e8,2e-12,2e-6,0 1 2 3
 """
-TILES = ",".join(TILE_COLUMNS) + "\n1,0,4e-9,4e-12\n" + "".join(
-    f"2,{tile},1e-9,1e-12\n" for tile in range(4)
+TILES = ",".join(TILE_COLUMNS) + "\n1,0,4e-9,4e-12,0\n" + "".join(
+    f"2,{tile},1e-9,1e-12,1e-14\n" for tile in range(4)
 )  # fmt: skip
 
 
@@ -224,9 +224,11 @@ def test_dvfs_rejects_modes(case, voltile, folder):
     [
         (TILES.replace("2,2,1e-9", "2,5,1e-9"),
          "made/tiles.csv:5: tile must be 2, which is the next, not 5"),
-        (TILES.replace("2,3,1e-9,1e-12\n", ""), "made/tiles.csv: tiles 2 needs 4 rows, not 3"),
+        (TILES.replace("2,3,1e-9,1e-12,1e-14\n", ""),
+         "made/tiles.csv: tiles 2 needs 4 rows, not 3"),
         (TILES.replace("4e-12", "-4e-12"),
          "made/tiles.csv:2: rail_capacitance_f must be 0 or more, not -4e-12"),
+        (TILES.replace("1e-14", "2"), "made/tiles.csv:3: header_gate_f must be 1 or less, not 2"),
         (TILES.replace("\n1,0", "\n" + 5000 * "9" + ",0"),
          "made/tiles.csv:2: tiles must be a whole number of 1 or more, not '9999"),
     ],

@@ -540,6 +540,17 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     assert cut.muxes is not None
     assert 0 < max(drop.max() for drop in cut.drop.values()) <= cut.largest_drop
     assert cut.largest_drop <= 0.03  # sized for 0.02 of what the uncut layout draws
+    # What the tiles and the trunk of the clock take is the power of the curve, and the Vdd-MUX leak
+    # in it; their rails and gates are what a change of tiles charges.
+    for key, curve in result.fine_vh.items():
+        power = result.tile_power[key]
+        leakage = (power.leakage.sum(axis=1) + power.trunk_leakage)[power.state]
+        np.testing.assert_allclose(leakage, curve.leakage)
+        for at, (low, high) in enumerate(zip(curve.vdd_low, curve.vdd_high, strict=True)):
+            assert 0 < cut.mux_leakage(low, high).sum() < leakage[at]
+    fine = next(item for item in read_modes(folder / "complete") if item.scheme == "fine-vh")
+    # 1.40621 fF/um at 1 V, by headers.csv.
+    np.testing.assert_allclose(fine.header_gate, cut.muxes.header_width * 1.40621e-9, rtol=1e-5)
     # Poly-bias costs no more than a thousandth of the period, and touches what it may.
     technology = result.technology
     libraries = LibrarySet.of(technology, [technology.nominal_vdd], technology.biases)

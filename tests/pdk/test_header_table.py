@@ -130,6 +130,7 @@ flip_flop = "toy_dff_1"
 def manifest(tmp_path, table):
     path = write_toy_technology(tmp_path)
     path.write_text(path.read_text() + KEYS)
+    table.write_text(TEXT.replace("_hot", "_typical"))
     return path
 
 
@@ -154,6 +155,8 @@ def test_manifest_names_the_table(manifest):
         ("finger_um = 0.6", "finger_um = 0.6\nfingers = 2",
          ("unknown key 'fingers' in header: known are file, finger_um, gate_pitch_um, "
           "well_gap_sites, flip_flop")),
+        ('leakage = "typical"', 'leakage = "slow"',
+         "the headers have no leakage of corner 'slow': they have typical"),
     ],
 )  # fmt: skip
 def test_manifest_rejects(manifest, old, new, message):
@@ -161,6 +164,16 @@ def test_manifest_rejects(manifest, old, new, message):
     with pytest.raises(TechnologyError) as fault:
         read_technology(str(manifest))
     assert str(fault.value) == f"manifest {manifest}: {message}"
+
+
+def test_flip_flop_must_be_in_the_libraries(manifest):
+    manifest.write_text(manifest.read_text().replace("toy_dff_1", "dff"))
+    technology = read_technology(str(manifest))
+    with pytest.raises(TechnologyError) as fault:
+        technology.library(1.0)
+    assert str(fault.value) == (
+        "technology toy: its library has no cell 'dff', the flip-flop of its Vdd-MUX"
+    )
 
 
 def test_table_of_the_foundry_technology(sky130hd):

@@ -41,6 +41,7 @@ IDEAL = ideal_modes(POINTS, WHOLE)
 WIDE, NARROW = (0.6, 0.8, 1.0), (0.6, 0.7, 0.8, 0.9, 1.0)
 HOPPING, DITHERING = (level_modes(name, POINTS, WIDE, WHOLE) for name in ("hopping", "dithering"))
 RAILS = np.array([1, 2, 3, 4]) * PF
+GATES = np.array([0.1, 0.2, 0.3, 0.4]) * PF
 
 
 def interval(low, high):
@@ -61,7 +62,9 @@ def fine(levels):
     return [interval(low, high) for low, high in zip(levels[:-1], levels[1:], strict=True)]
 
 
-FINE_WIDE, FINE_NARROW = (fine_vh_modes(2, fine(levels), RAILS) for levels in (WIDE, NARROW))
+FINE_WIDE, FINE_NARROW = (
+    fine_vh_modes(2, fine(levels), RAILS, GATES) for levels in (WIDE, NARROW)
+)
 ALL = (IDEAL, HOPPING, DITHERING, FINE_WIDE, FINE_NARROW)
 FREE = SwitchingCosts(Converter(capacitance=0), mux_time=0)
 
@@ -94,7 +97,7 @@ def test_without_costs_the_power_is_that_of_the_operating_curves(demand):
             for item in fine(WIDE)
         ]  # fmt: skip
         curves.append(fine_vh(2, exact, frequency)[0])
-        modes = (IDEAL, HOPPING, DITHERING, fine_vh_modes(2, exact, RAILS))
+        modes = (IDEAL, HOPPING, DITHERING, fine_vh_modes(2, exact, RAILS, GATES))
     else:
         modes = (IDEAL, HOPPING, DITHERING)
     for item, curve in zip(modes, curves, strict=True):
@@ -108,7 +111,7 @@ def test_without_costs_the_power_is_that_of_the_operating_curves(demand):
 def by_hand():
     """Up over a pair, and down to nothing: 3 uF at up to 0.6 A, half efficient; 1 us to switch."""
     modes = OperatingModes(
-        "fine-vh", 2, 0.2, RAILS,
+        "fine-vh", 2, 0.2, RAILS, GATES,
         np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0]], dtype=bool),
         np.array([1.0, 1.0, 1.2, 1.2]), np.array([1.2, 1.2, 1.4, 1.4]),
         np.array([100, 120, 150, 200]) * MHZ, np.array([10, 12, 14, 18]) * PJ,
@@ -128,7 +131,9 @@ def test_transitions_cost_what_charge_and_converter_say(by_hand):
     # Tile 0 is lowered and tiles 1 and 2 raised, then all lowered.
     assert (by_hand.vdd_mux.count, by_hand.tiles_raised) == (2, 2)
     assert by_hand.vdd_mux.time == pytest.approx(2 * US)
-    assert by_hand.vdd_mux.energy == pytest.approx((2 + 3) * PF * 1.4 * (1.4 - 1.2))
+    # Headers are turned off in tiles 0, 1 and 2, then in 1 and 2.
+    gates = (0.1 + 0.2 + 0.3 + 0.2 + 0.3) * PF * 1.4**2
+    assert by_hand.vdd_mux.energy == pytest.approx((2 + 3) * PF * 1.4 * (1.4 - 1.2) + gates)
 
 
 def test_core_keeps_its_clock_until_the_supply_is_there_and_then_catches_up(by_hand):
