@@ -9,6 +9,7 @@ ClockNetwork, trace_clocks : which nets carry a clock.
 ClockTree, build_clock_tree, clock_buffers : the buffers and wires of a placed clock network.
 TimingGraph, build_timing_graph : the structure of setup timing.
 Timer, Timing, Wires : timing with a supply per instance.
+unmeasured_cells : cells of whose drivers at a lower supply too little is known.
 TileGrid, make_tile_grid : a core cut into N x N tiles.
 place, check_mesh, place_and_size, resize_placed, PlacedDesign : placement, alone and with sizing.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
@@ -32,6 +33,7 @@ from voltile.floorplan.clocks import ClockNetwork, trace_clocks
 from voltile.floorplan.constraints import Constraints, read_sdc
 from voltile.floorplan.header_drop import delay_exponent, drop_stretch
 from voltile.floorplan.layout_area import LayoutArea, layout_area
+from voltile.floorplan.low_drivers import unmeasured_cells
 from voltile.floorplan.mux_cells import (
     MuxCells,
     MuxReserve,
@@ -131,6 +133,7 @@ __all__ = [
     "source_files",
     "synthesize",
     "trace_clocks",
+    "unmeasured_cells",
     "use_slack",
     "write_mux_verilog",
     "write_verilog",

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import RunRecord, StageMeter
-from voltile.floorplan import Netlist, Timer, TimingGraph
+from voltile.floorplan import Netlist, Timer, TimingGraph, unmeasured_cells
 from voltile.flows.layouts import Layout
 from voltile.flows.run_config import RunConfig
 from voltile.flows.tile_power import TilePower
 from voltile.pdk import Technology
-from voltile.power import Activity, OperatingCurve, OperatingModes
+from voltile.power import Activity, OperatingCurve, OperatingModes, unmeasured_states
 
 Floats = NDArray[np.float64]
 
@@ -145,6 +145,15 @@ class RunResult:
             for n, period in self.min_period.items()
             if period > wanted * (1 + _SLOWER)
         ]
+        table = self.technology.mixed_supply
+        if table is not None:
+            cells = unmeasured_cells(self.graph, table) | unmeasured_states(self.netlist, table)
+            if cells:
+                sentences.append(
+                    f"the mixed-supply table of technology {self.technology.name} lacks arcs, "
+                    f"setups or states of {', '.join(sorted(cells))}: with drivers at VddL they "
+                    f"count as the worst that it has of the cell, else of all"
+                )
         return sentences
 
     @property

@@ -72,7 +72,7 @@ class MixedSupply:
         In the order of the letters of a state.
     states, arcs, checks : tuple
         What each row of the tables is of. Arcs and checks that were not measured with a low driver
-        (those of clocks) have no row.
+        (those of clocks and of asynchronous inputs) have no row.
     leakage : mapping of corner to ndarray, shape (biases, vdds, ratios, states)
         [W].
     delay, slew : ndarray, shape (biases, vdds, ratios, arcs)
@@ -285,6 +285,12 @@ class MixedSupply:
             raise
         except Exception as error:  # a damaged file fails in many ways
             raise TechnologyError(f"mixed-supply table {path} is damaged: {error}") from None
+
+
+def stand_ins(rows: Sequence[StateRow | ArcRow | CheckRow], cell: str) -> Ints:
+    """Return the rows of a table that stand for one that a cell lacks: the cell's, else all."""
+    mine = [at for at, row in enumerate(rows) if row.cell == cell]
+    return np.array(mine or range(len(rows)), dtype=np.int64)
 
 
 FACTORS = ("delay", "slew", "addition")

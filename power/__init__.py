@@ -15,6 +15,7 @@ OperatingCurve, ideal_dvfs, vdd_hopping, vdd_dithering, fine_vh : power over fre
 OperatingModes, ideal_modes, level_modes, fine_vh_modes : what a scheme can run at.
 rail_capacitance : what hangs on the virtual rail of each tile.
 mux_leakage, header_gates : what the Vdd-MUX of each tile take.
+unmeasured_states : cells of whose leakage with drivers at a lower supply too little is known.
 Trace, read_trace, write_trace, bursts, ramps : demanded frequency over time.
 Converter, SwitchingCosts : what it costs to go from one mode to another.
 Emulation, emulate : a core under one scheme, over a trace.
@@ -34,6 +35,7 @@ from voltile.power.dvfs import (
     vdd_hopping,
 )
 from voltile.power.emulation import Emulation, emulate
+from voltile.power.leakage import unmeasured_states
 from voltile.power.mux_power import header_gates, mux_leakage
 from voltile.power.operating_modes import (
     OperatingModes,
@@ -90,6 +92,7 @@ __all__ = [
     "recorded_stimulus",
     "scheduled_stimulus",
     "simulate",
+    "unmeasured_states",
     "vdd_dithering",
     "vdd_hopping",
     "write_trace",

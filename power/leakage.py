@@ -3,6 +3,8 @@
 Dissertation Eq. 4.3: the sum, over the patterns at the inputs of a cell, of how likely one is,
 times its leakage, times the derating factor of that pattern for the inputs that sit at VddL. Pins
 are taken as independent; patterns that a cell cannot be in are left out and the rest scaled up.
+Where the table lacks a state with inputs at VddL, the factor is the worst that it has of the cell,
+else of all cells.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from voltile.core import TechnologyError
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.pdk import CellLibrary, MixedSupply
-from voltile.pdk.mixed_supply import StateRow
+from voltile.pdk.mixed_supply import StateRow, stand_ins
 from voltile.power.conditions import STATE, PinProbabilities, normalised
 
 Floats = NDArray[np.float64]
@@ -109,12 +111,33 @@ class LeakageModel:
         probability = group.patterns((*inputs, STATE) if stored else inputs)
         blocks = []
         for number, item in enumerate(libraries):
-            power = mixed_supply.leakages(corner, item.bias, vdd_low, item.vdd)
+            supplies = (corner, item.bias, vdd_low, item.vdd)
+            power = mixed_supply.leakages(*supplies)
             sets = 1 << len(inputs) if self._level[number] else 1
             rows = _state_rows(mixed_supply, group.cell_name, sets, stored)
-            weights = normalised(probability, rows[0] >= 0)
-            blocks.append(np.where(rows >= 0, power[rows], 0.0) @ weights.T)
+            possible = rows[0] >= 0
+            leaks = np.where(rows >= 0, power[rows], power[rows[0]])
+            lacking = (rows < 0) & possible
+            if lacking.any():
+                factor = mixed_supply.leakage_factor(*supplies)
+                of_cell = factor[stand_ins(mixed_supply.states, group.cell_name)]
+                worst = of_cell if (of_cell > 1).any() else factor
+                leaks[lacking] *= np.fmax.reduce(worst, initial=1.0)
+            blocks.append(np.where(possible, leaks, 0.0) @ normalised(probability, possible).T)
         return blocks
+
+
+def unmeasured_states(netlist: Netlist, mixed_supply: MixedSupply) -> set[str]:
+    """Return the cells of a netlist of which the table lacks a state with inputs at VddL."""
+    library = netlist.library
+    kinds = {int(kind): library.cell_name[kind] for kind in np.unique(netlist.cell_type)}
+    lacking = set()
+    for kind, cell in kinds.items():
+        sets = 1 << len(mixed_supply.inputs[cell])
+        rows = _state_rows(mixed_supply, cell, sets, kind in library.sequential)
+        if ((rows < 0) & (rows[0] >= 0)).any():
+            lacking.add(cell)
+    return lacking
 
 
 def _state_rows(table: MixedSupply, cell: str, sets: int, stored: bool) -> Ints:

@@ -11,7 +11,15 @@ from reference_timer import ReferenceTimer
 from toy_netlists import make_netlist, random_supply, random_wires
 
 from voltile.core import TechnologyError
-from voltile.floorplan import Constraints, TileTimer, Timer, Wires, build_timing_graph, select_vdd
+from voltile.floorplan import (
+    Constraints,
+    TileTimer,
+    Timer,
+    Wires,
+    build_timing_graph,
+    select_vdd,
+    unmeasured_cells,
+)
 
 VDDS = (0.8, 0.9, 1.0)
 # The tables keep 13 bits.
@@ -85,6 +93,62 @@ def test_an_output_that_does_not_switch_is_never_met(made_technology):
     assert plan.period.max() > 0.5
     assert plan.period[0] < 1e-8 and plan.period[-1] < 1e-8
     assert sorted(plan.order) == list(range(6))
+
+
+def cut(table, lacks_arc, lacks_check):
+    """A table without some arcs and checks."""
+    arcs = [at for at, row in enumerate(table.arcs) if not lacks_arc(row)]
+    checks = [at for at, row in enumerate(table.checks) if not lacks_check(row)]
+    return replace(
+        table, arcs=tuple(table.arcs[at] for at in arcs), delay=table.delay[..., arcs],
+        slew=table.slew[..., arcs], checks=tuple(table.checks[at] for at in checks),
+        addition=table.addition[..., checks],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lacks_arc", "lacks_check", "cells"),
+    [
+        (lambda row: row[:2] == ("NAND2_X1", "A"), lambda row: False, {"NAND2_X1"}),
+        (lambda row: row.cell == "INV_X1", lambda row: False, {"INV_X1"}),
+        (lambda row: False, lambda row: row[:2] == ("DFF_X1", "D") and row.edge == "fall",
+         {"DFF_X1"}),
+        (lambda row: False, lambda row: row.cell == "DFFR_X1", {"DFFR_X1"}),
+    ],
+)  # fmt: skip
+def test_what_the_table_lacks_counts_as_the_worst_that_it_has(
+    made_technology, lacks_arc, lacks_check, cells
+):
+    whole = made_technology.mixed_supply
+    table = cut(whole, lacks_arc, lacks_check)
+    graph = build_timing_graph(netlist_of(made_technology.library(1.0), 1), Constraints())
+    libraries = [made_technology.library(vdd) for vdd in (0.8, 1.0)]
+    ours, theirs = (Timer(graph, libraries, item).low_drivers for item in (table, whole))
+    assert unmeasured_cells(graph, table) == cells and unmeasured_cells(graph, whole) == set()
+    factors, addition = table.delay_factor("pb0", 0.8, 1.0), table.check_addition("pb0", 0.8, 1.0)
+
+    def worst(values, rows, cell):
+        mine = [value for value, row in zip(values, rows, strict=True) if row.cell == cell]
+        return max(mine or values)
+
+    library, arcs, checks = graph.netlist.library, graph.arcs, graph.checks.of_library
+    seen = 0
+    for at, arc in enumerate(arcs.index):
+        cell, pin = library.cell_name[library.arc_cell[arc]], library.arc_from[arc]
+        if any(lacks_arc(row) and row[:2] == (cell, library.pin_name[pin]) for row in whole.arcs):
+            seen += 1
+            assert ours.arc[1, 0, at].tolist() == [worst(item, table.arcs, cell)
+                                                   for item in factors]  # fmt: skip
+        else:
+            assert (ours.arc[1, 0, at] == theirs.arc[1, 0, at]).all()
+    for at, (arc, edge) in enumerate(zip(checks.index, checks.edge, strict=True)):
+        cell, pin = library.cell_name[library.arc_cell[arc]], library.pin_name[library.arc_to[arc]]
+        name = ("rise", "fall")[edge]
+        if any(lacks_check(row) and (row.cell, row.pin, row.edge) == (cell, pin, name)
+               for row in whole.checks):
+            seen += 1
+            assert ours.setup[1, 0, at] == worst(addition, table.checks, cell) > 0
+    assert seen
 
 
 def test_a_pair_of_supplies_that_the_table_does_not_cover_is_refused(made_technology):

@@ -574,6 +574,18 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     slow = replace(result, layouts={**result.layouts, 2: replace(cut, placement=longer)})
     assert any(sentence.startswith("2 x 2 tiles are ") and "slower than" in sentence
                for sentence in slow.warnings)  # fmt: skip
+    # So are cells of which the mixed-supply table knows too little.
+    assert not any("mixed-supply" in sentence for sentence in result.warnings)
+    table, lacking = technology.mixed_supply, replace(technology)
+    lacking.__dict__["mixed_supply"] = replace(
+        table, arcs=(), delay=table.delay[..., :0], slew=table.slew[..., :0]
+    )
+    gates = {result.netlist.library.cell_name[kind] for kind in result.netlist.cell_type}
+    clocked = ("dff", "icg", "tie")
+    named = ", ".join(sorted(name for name in gates if not name.startswith(clocked)))
+    assert replace(result, technology=lacking).warnings[-1].startswith(
+        f"the mixed-supply table of technology freepdk45 lacks arcs, setups or states of {named}: "
+    )
     # Headers follow the intervals, so that nothing of the mesh stays.
     code, _, err = voltile(*command, "--intervals", 2, "--out", "complete")
     assert code == 0 and "placement uncut: read again" in err

@@ -1,15 +1,19 @@
 """Leakage with drivers at a lower supply (Eq. 4.3) against the sum over all patterns."""
 
+from dataclasses import replace
+
 import measured_cells as made
 import numpy as np
 import pytest
 from clock_trees import bare_tree
 from test_power import activity
+from toy_netlists import make_netlist
 
 from voltile.core import TechnologyError
 from voltile.floorplan import Constraints, Timer, Wires, build_timing_graph
 from voltile.floorplan.netlist import Netlist
 from voltile.pdk import LibrarySet
+from voltile.power.leakage import unmeasured_states
 from voltile.power.power import PowerModel
 
 CORNER = "ff_100C"
@@ -97,6 +101,39 @@ def test_leakage_is_the_sum_over_patterns(made_technology, seed):
     np.testing.assert_allclose(ours, theirs, rtol=5e-4)
     unaware = PowerModel(netlist, bare_tree(netlist), given, libraries)
     assert ours.sum() > 1.05 * unaware.evaluate(chosen, seen).leakage.sum()
+
+
+@pytest.mark.parametrize("lacking", [
+    lambda row: row.cell == "NAND2_X1" and row.state == "LL",
+    lambda row: row.cell == "NAND2_X1" and "L" in row.state,
+])  # fmt: skip
+def test_states_that_the_table_lacks_leak_as_the_worst_that_it_has(made_technology, lacking):
+    """A NAND gate whose inputs are both high at VddL."""
+    libraries = [made_technology.library(vdd) for vdd in (0.8, 1.0)]
+    cells = {"one": ("BUF_X4", {"A": "a", "Y": "n"}), "two": ("BUF_X4", {"A": "b", "Y": "m"}),
+             "gate": ("NAND2_X1", {"A": "n", "B": "m", "Y": "y"})}  # fmt: skip
+    netlist = make_netlist(libraries[0], cells, ["a", "b"], ["y"])
+    whole = made_technology.mixed_supply
+    kept = [at for at, row in enumerate(whole.states) if not lacking(row)]
+    table = replace(
+        whole, states=tuple(whole.states[at] for at in kept),
+        leakage={corner: item[..., kept] for corner, item in whole.leakage.items()},
+    )  # fmt: skip
+    assert unmeasured_states(netlist, table) == {"NAND2_X1"}
+    assert unmeasured_states(netlist, whole) == set()
+    given = activity(netlist, {}, {"n": 1.0, "m": 1.0})
+    chosen = np.array([1 if name == "gate" else 0 for name in netlist.cell_name])
+    timer = Timer(build_timing_graph(netlist, Constraints()), libraries, table)
+    seen = timer.analyze(chosen, Wires.none(netlist))
+    model = PowerModel(netlist, bare_tree(netlist), given, libraries, table, CORNER)
+    gate = netlist.cell_name.index("gate")
+    own = table.state_row["NAND2_X1", "11"]
+    factor = table.leakage_factor(CORNER, "pb0", 0.8, 1.0)
+    mine = [f for f, row in zip(factor, table.states, strict=True)
+            if row.cell == "NAND2_X1" and "L" in row.state]  # fmt: skip
+    expected = table.leakages(CORNER, "pb0", 0.8, 1.0)[own] * max(mine or np.nan_to_num(factor))
+    assert model.evaluate(chosen, seen).leakage[gate] == pytest.approx(expected)
+    assert max(mine or np.nan_to_num(factor)) > 1
 
 
 def test_at_one_supply_drivers_add_nothing(made_technology):
