@@ -157,10 +157,9 @@ def _curve(
 ) -> OperatingCurve:
     technology = result.technology
     levels = np.round(np.linspace(technology.vdds[0], technology.vdds[-1], count + 1), 6).tolist()
-    biases = technology.biases[:1] if bias == "none" else technology.biases
     intervals = []
     for ends in pairwise(levels):
-        pair = LibrarySet.of(technology, ends, biases)
+        pair = layout.libraries(ends, bias)
         if not mixed:
             pair = replace(pair, mixed_supply=None)
         model = PowerModel(

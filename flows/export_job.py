@@ -11,7 +11,6 @@ from voltile.floorplan.exports import OperatingPoints, write_exports
 from voltile.flows.layouts import Layout
 from voltile.flows.run_job import read_run
 from voltile.flows.run_result import RunResult
-from voltile.pdk import LibrarySet
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,8 @@ def export_run(
     points = operating_points(result, n, _chosen_count(result, dvdd))
     at = _chosen_point(points, frequency)
     technology, layout = result.technology, result.layouts[n]
-    biases = technology.biases[:1] if result.bias == "none" else technology.biases
     vdds = (float(points.vdd_low[at]), float(points.vdd_high[at]))
-    mesh = layout.tile_timer(LibrarySet.of(technology, vdds, biases), result.bias)
+    mesh = layout.tile_timer(layout.libraries(vdds, result.bias), result.bias)
     notes = list(technology.lacks)
     if len(technology.biases) > 1 and not layout.bias_of(result.bias).any():
         notes.append("no cell has a longer gate: the run assigned no poly-bias")

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.floorplan import Timer, cell_slack
-from voltile.pdk import LibrarySet
 
 if TYPE_CHECKING:
     from voltile.flows.layouts import Layout
@@ -97,9 +96,7 @@ def _layout(layout: "Layout", bias: str) -> dict[str, Any]:
 
 def _slack(layout: "Layout", bias: str) -> NDArray[np.float64]:
     """Slack of every cell at the nominal supply and the shortest period there [s]."""
-    technology = layout.technology
-    biases = technology.biases[:1] if bias == "none" else technology.biases
-    libraries = LibrarySet.of(technology, [technology.nominal_vdd], biases)
+    libraries = layout.libraries([layout.technology.nominal_vdd], bias)
     timing = Timer(layout.graph, libraries.libraries).analyze(layout.bias_of(bias), layout.wires)
     return cell_slack(timing, timing.min_period)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from voltile.core import RunRecord, StageMeter
 from voltile.floorplan import Netlist, Timer, TimingGraph, unmeasured_cells
+from voltile.flows.biases import assigned_bias
 from voltile.flows.layouts import Layout
 from voltile.flows.run_config import RunConfig
 from voltile.flows.tile_power import TilePower
@@ -177,11 +178,6 @@ class RunResult:
             "savings": self.savings,
             "stages": {name: asdict(cost) for name, cost in self.meter.costs.items()},
         }
-
-
-def assigned_bias(config: RunConfig, technology: Technology) -> str:
-    """Return the poly-bias that was asked for, as far as the technology has any."""
-    return config.poly_bias if len(technology.biases) > 1 else "none"
 
 
 def _layout_metrics(layout: Layout) -> dict[str, Any]:

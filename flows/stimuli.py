@@ -1,21 +1,41 @@
-"""Operands for the built-in designs: dot products at all three precisions, back to back."""
+"""What drives the inputs: a recording, random bits, or dot products for the built-in designs."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import Precision
-from voltile.floorplan import ClockNetwork, Netlist
+from voltile.floorplan import ClockNetwork, Netlist, TimingGraph
+from voltile.flows.run_config import RunConfig
 from voltile.hdl import DotProduct, grid_stimulus, schedule_dot_products
-from voltile.power import Stimulus, scheduled_stimulus
+from voltile.power import (
+    Stimulus,
+    data_inputs,
+    random_stimulus,
+    recorded_stimulus,
+    scheduled_stimulus,
+)
 
 # Length of each dot product: 3 x 3 filter taps over 3 channels.
 _LENGTH = 27
-
-
 # Cycles of reset before the first control word.
 _RESET = 2
+
+
+def stimulus_of(config: RunConfig, graph: TimingGraph) -> Stimulus:
+    """Return what drives the inputs; those that the constraints hold constant do not move."""
+    netlist, clocks = graph.netlist, graph.clocks
+    inputs = set(data_inputs(netlist, clocks))
+    held = {port: level for port, level in graph.constraints.case.items() if port in inputs}
+    if config.activity == "auto" and not config.files:
+        return dot_product_stimulus(
+            netlist, clocks, *config.grid, config.cycles, config.lanes, config.seed, held
+        )
+    if config.activity in ("auto", "random"):
+        return random_stimulus(netlist, clocks, config.cycles, config.lanes, config.seed, held=held)
+    return recorded_stimulus(Path(config.activity), netlist, clocks, held=held)
 
 
 def dot_product_stimulus(

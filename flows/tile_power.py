@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from voltile.floorplan.clock_tree import TRUNK
 from voltile.flows.layouts import Layout
-from voltile.pdk import LibrarySet
 from voltile.power import Activity, OperatingCurve, PowerModel
 
 Floats = NDArray[np.float64]
@@ -78,12 +77,10 @@ def _measure(
     # Number of the interval, as the ends that libraries report may differ in their last digits.
     interval = np.abs(levels[:-1] - curve.vdd_low[:, None]).argmin(axis=1)
     found, state = np.unique(np.column_stack([interval, is_high]), axis=0, return_inverse=True)
-    technology = layout.technology
     is_trunk = np.append(np.zeros(layout.graph.netlist.cells, bool), layout.tree.tile == TRUNK)
-    biases = technology.biases[:1] if curve.bias == "none" else technology.biases
     rows = []
     for at in np.unique(interval):
-        pair = LibrarySet.of(technology, levels[at : at + 2].tolist(), biases)
+        pair = layout.libraries(levels[at : at + 2].tolist(), curve.bias)
         design = layout.tile_timer(pair, curve.bias)
         model = PowerModel(layout.graph.netlist, layout.tree, activity, pair.libraries,
                            pair.mixed_supply, pair.leakage_corner)  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from toy_netlists import random_netlist
 
 from voltile.floorplan import Constraints, PlacedDesign, build_timing_graph, place
-from voltile.flows import RunConfig, layouts
+from voltile.flows import RunConfig, placements
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,10 @@ def test_slow_meshes_are_placed_again_and_the_fastest_is_kept(
         longer = replace(placement, net_length=placement.net_length * factor)
         return PlacedDesign(graph, longer)
 
-    monkeypatch.setattr(layouts, "place_and_size", place_and_size)
+    monkeypatch.setattr(placements, "place_and_size", place_and_size)
     period = PlacedDesign(graph, placement).min_period(toy_technology)
     uncut = SimpleNamespace(graph=graph, technology=toy_technology)
-    arrays = layouts._place(uncut, 2, RunConfig(seed=5), period, None)
+    arrays = placements._place(uncut, 2, RunConfig(seed=5), period, None)
     assert [seed for seed, _ in made] == [5, 6, 7][:placed]
     least = min(factor for _, factor in made)
     assert arrays["net_length"].sum() == pytest.approx(placement.net_length.sum() * least)

@@ -22,7 +22,8 @@ from voltile.flows.cli import _repeat_options, main
 from voltile.flows.mode_files import read_modes
 from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
 from voltile.flows.report_tables import bias_distribution
-from voltile.flows.run_job import _sources, read_run
+from voltile.flows.run_inputs import read_sources
+from voltile.flows.run_job import read_run
 from voltile.pdk import LibrarySet
 from voltile.power import SwitchingCosts, Trace, emulate
 
@@ -197,10 +198,10 @@ def test_a_change_of_an_included_or_loaded_file_is_a_change_of_the_source(folder
     for text in ("1", "2"):
         for name in ("width.vh", "inc/deep.h", "rom.hex"):
             (folder / name).write_text(text)
-            keys.append(_sources(config)[1])
+            keys.append(read_sources(config)[1])
     assert len(set(keys)) == 6
-    assert keys[-1] == _sources(config)[1]
-    assert set(_sources(config)[2]) == {"reads.v", "width.vh", "inc/deep.h", "rom.hex"}
+    assert keys[-1] == read_sources(config)[1]
+    assert set(read_sources(config)[2]) == {"reads.v", "width.vh", "inc/deep.h", "rom.hex"}
 
 
 def test_damaged_stage_is_made_anew(voltile, folder):
