@@ -147,7 +147,7 @@ class MuxCells:
             raise PlacementInfeasible(
                 f"{n} x {n} tiles cannot hold their Vdd-MUX: tile {worst} needs headers of "
                 f"{width[worst] * 1e6:.0f} µm, and its {tile_rows} rows hold {most * 1e6:.0f} µm; "
-                f"use more tiles, or allow a larger drop",
+                f"use other tiles, or allow a larger drop",
                 n,
             )
         total = np.prod(CHOICES, axis=1)

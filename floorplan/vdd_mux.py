@@ -173,7 +173,7 @@ def _choose(grid: TileGrid, cells: MuxCells, width: Floats) -> tuple[Ints, Ints]
         raise PlacementInfeasible(
             f"{grid.n} x {grid.n} tiles cannot hold their Vdd-MUX: tile {tile} needs headers of "
             f"{width[tile] * 1e6:.1f} µm, and keeps {kept[0, tile]} and {kept[1, tile]} sites at "
-            f"its borders in {grid.tile_rows} rows",
+            f"its borders in {grid.tile_rows} rows; use other tiles, or allow a larger drop",
             grid.n,
         )
     return fingers, borders

@@ -1,13 +1,26 @@
-"""Placement of the layouts of a run: uncut, and of every mesh with its Vdd-MUX, kept as stages."""
+"""Placement of the layouts of a run: uncut, and of every mesh with its Vdd-MUX, kept as stages.
 
-from collections.abc import Iterator, Sequence
+A mesh that cannot be placed is kept, too, as the reason why.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from voltile.floorplan import TimingGraph, mux_cells, place_and_size, resize_placed
+from voltile.core import PlacementInfeasible
+from voltile.floorplan import (
+    Netlist,
+    PlacedDesign,
+    TimingGraph,
+    check_mesh,
+    mux_cells,
+    place_and_size,
+    resize_placed,
+)
 from voltile.flows.header_currents import HeaderCurrents, Pair
 from voltile.flows.layouts import Layout, design_from_arrays, design_to_arrays
 from voltile.flows.run_config import RunConfig
@@ -17,6 +30,8 @@ from voltile.power import Activity
 
 Arrays = dict[str, NDArray[Any]]
 
+# N of the meshes that are compared where none are asked for; where none can be placed, the next.
+_USUAL_TILES = {"placement": (3, 5, 7), "placement 2x2": (2,)}
 # Part of the period that paths of a mesh keep as slack, where they have it. Tiles at VddL live on
 # slack: on a processor core of 30 k cells at 7 x 7 tiles it takes 0.3 % more area, and FINE-VH at
 # narrow intervals saves 5 points more against ideal-DVFS.
@@ -61,6 +76,18 @@ def place_uncut(
     return uncut, spare
 
 
+def check_tiles(config: RunConfig, netlist: Netlist, technology: Technology) -> None:
+    """Check that cells fit into the meshes that are asked for, before anything is placed.
+
+    Raises
+    ------
+    PlacementInfeasible
+        Where they do not.
+    """
+    for n in config.tiles:
+        check_mesh(netlist, technology, n, config.utilisation)
+
+
 def place_meshes(
     config: RunConfig,
     stages: Stages,
@@ -73,6 +100,8 @@ def place_meshes(
 ) -> dict[int, Layout]:
     """Return the uncut layout (1), and that of every mesh; kept stages are read again.
 
+    Meshes are those that are asked for; else the usual ones that can be placed, else none.
+
     Parameters
     ----------
     pairs : sequence of (VddL, VddH)
@@ -81,55 +110,116 @@ def place_meshes(
         Clock period that gates are sized for [s]; a mesh need not be faster than the uncut layout.
     key : str
         Of the netlist, its constraints and its activity.
+
+    Raises
+    ------
+    PlacementInfeasible
+        When a mesh that is asked for cannot be placed.
     """
     technology, period = uncut.technology, max(period, uncut.min_period)
     headers = None
-    if technology.header is not None and max(config.tiles) > 1:
+    if technology.header is not None and config.tiles != (1,):
         headers = HeaderCurrents(
             mux_cells(technology), uncut.currents(activity, pairs), config.drop
         )
-    meshes = {f"placement-{n}x{n}": n for n in config.tiles if n > 1}
-    keys = {
-        part: stage_key(netlist=key, n=n, period=period, pairs=pairs, **config.layout_options)
-        for part, n in meshes.items()
-    }
+    task = _Task(uncut, config, period, headers)
+    meshes: dict[int, Layout] = {}
+    for stage, tiles in ({"placement": config.tiles} if config.tiles else _USUAL_TILES).items():
+        keys = {
+            n: stage_key(netlist=key, n=n, period=period, pairs=pairs, **config.layout_options)
+            for n in tiles if n > 1
+        }  # fmt: skip
+        for n, arrays in _placed(task, stage, keys, stages, pool).items():
+            if "fault" in arrays:
+                stages.say(f"  left out: {_fault_of(arrays)}")
+            else:
+                design = design_from_arrays(arrays, uncut.graph)
+                meshes[n] = _with_drop(design, technology, headers, activity, pairs)
+        if meshes:
+            break
+    return {1: uncut, **meshes}
+
+
+def _placed(
+    task: "_Task", stage: str, keys: Mapping[int, str], stages: Stages, pool: Executor
+) -> dict[int, Arrays]:
+    """Meshes, by N; each is a part of a stage. Refuses faults of those that are asked for."""
+    parts = {f"placement-{n}x{n}": n for n in keys}
 
     def place_missing(missing: list[str]) -> Iterator[tuple[str, Arrays]]:
-        jobs = {
-            pool.submit(_place, uncut, meshes[part], config, period, headers): part
-            for part in missing
-        }  # fmt: skip
+        jobs = {pool.submit(task.place, parts[part]): part for part in missing}
         for job in as_completed(jobs):
+            task.check(job.result(), parts[jobs[job]])
             yield jobs[job], job.result()
 
-    layouts = {1: uncut}
-    for part, arrays in stages.run_each("placement", keys, place_missing).items():
-        design = design_from_arrays(arrays, uncut.graph)
-        layout = Layout.of(design, technology)
-        if headers is not None:  # sized by what the uncut layout draws; this is what this one does
-            own = replace(headers, waveforms=layout.currents(activity, pairs))
-            layout = replace(layout, drop=own.drops(design), largest_drop=own.largest_drop(design))
-        layouts[meshes[part]] = layout
-    return layouts
+    kept = stages.run_each(stage, {part: keys[n] for part, n in parts.items()}, place_missing)
+    for part, arrays in kept.items():
+        task.check(arrays, parts[part])
+    return {parts[part]: arrays for part, arrays in kept.items()}
 
 
-def _place(
-    uncut: Layout, n: int, config: RunConfig, period: float, headers: HeaderCurrents | None
-) -> Arrays:
-    """Place a mesh and size its gates, with its Vdd-MUX where the technology has headers.
+def _with_drop(
+    design: PlacedDesign,
+    technology: Technology,
+    headers: HeaderCurrents | None,
+    activity: Activity,
+    pairs: Sequence[Pair],
+) -> Layout:
+    layout = Layout.of(design, technology)
+    if headers is None:
+        return layout
+    # Sized by what the uncut layout draws; this is what this one does.
+    own = replace(headers, waveforms=layout.currents(activity, pairs))
+    return replace(layout, drop=own.drops(design), largest_drop=own.largest_drop(design))
 
-    Small tiles come out badly at times: then with other seeds, and the fastest is taken.
+
+def _fault_of(arrays: Arrays) -> str:
+    return arrays["fault"].tobytes().decode()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the placement of a mesh needs; work of another process.
+
+    Attributes
+    ----------
+    period : float
+        Clock period that gates are sized for [s].
+    headers : HeaderCurrents, optional
+        By what the uncut layout draws; None without Vdd-MUX.
     """
-    best = None
-    for seed in range(config.seed, config.seed + _SEEDS):
-        design = place_and_size(
-            uncut.graph, uncut.technology, n, config.utilisation, seed, period, headers,
-            config.gather, _SPARE,
-        )  # fmt: skip
-        found = design.min_period(uncut.technology)
-        if best is None or found < best[0]:
-            best = found, design
-        if found <= (1 + _SLOWER) * period:
-            break
-    assert best is not None
-    return design_to_arrays(best[1])
+
+    uncut: Layout
+    config: RunConfig
+    period: float
+    headers: HeaderCurrents | None
+
+    def place(self, n: int) -> Arrays:
+        """Place a mesh and size its gates; where that cannot be, say why.
+
+        Small tiles come out badly at times: then with other seeds, and the fastest is taken.
+        """
+        uncut, config, best, fault = self.uncut, self.config, None, ""
+        for seed in range(config.seed, config.seed + _SEEDS):
+            try:
+                design = place_and_size(
+                    uncut.graph, uncut.technology, n, config.utilisation, seed, self.period,
+                    self.headers, config.gather, _SPARE,
+                )  # fmt: skip
+            except PlacementInfeasible as error:
+                fault = str(error)
+                break
+            found = design.min_period(uncut.technology)
+            if best is None or found < best[0]:
+                best = found, design
+            if found <= (1 + _SLOWER) * self.period:
+                break
+        if best is None:
+            return {"fault": np.frombuffer(fault.encode(), dtype=np.uint8)}
+        return design_to_arrays(best[1])
+
+    def check(self, arrays: Arrays, n: int) -> None:
+        """Refuse the fault of a mesh that was asked for."""
+        if "fault" in arrays and self.config.tiles:
+            options = "--tiles, --utilisation" + (", --drop" if self.headers else "")
+            raise PlacementInfeasible(f"{_fault_of(arrays)} ({options})", n)

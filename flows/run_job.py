@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import (
-    PlacementInfeasible,
     RunRecord,
     StageMeter,
     TimingInfeasible,
@@ -23,7 +22,6 @@ from voltile.floorplan import (
     Sources,
     TimingGraph,
     build_timing_graph,
-    check_mesh,
     clock_buffers,
     netlist_from_arrays,
     netlist_to_arrays,
@@ -36,7 +34,7 @@ from voltile.flows.intervals import (
     select_intervals,
 )
 from voltile.flows.outputs import OUTPUTS
-from voltile.flows.placements import place_meshes, place_uncut
+from voltile.flows.placements import check_tiles, place_meshes, place_uncut
 from voltile.flows.run_config import RunConfig, read_config
 from voltile.flows.run_inputs import (
     RunInputs,
@@ -62,9 +60,6 @@ from voltile.power import (
 )
 
 Floats = NDArray[np.float64]
-
-# N of the meshes that are compared where none are asked for.
-_USUAL_TILES = (3, 5, 7)
 
 
 def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> RunResult:
@@ -114,7 +109,7 @@ def _chain(config: RunConfig, given: RunInputs, stages: Stages) -> RunResult:
     _read_libraries(technology, stages)
     technology, netlist = _netlist(period, stages, technology, given.sources, key)
     graph = build_timing_graph(netlist, constraints_of(config, netlist, technology))
-    config = replace(config, tiles=_meshes(config, netlist, technology, stages.say))
+    check_tiles(config, netlist, technology)
 
     # The uncut layout may add buffers, so that what follows depends on how it is placed.
     key = stage_key(netlist=key, constraints=asdict(graph.constraints), period=period,
@@ -129,6 +124,7 @@ def _chain(config: RunConfig, given: RunInputs, stages: Stages) -> RunResult:
     with executor(config.workers) as pool:
         pairs = supply_pairs(technology, config.intervals)
         layouts = place_meshes(config, stages, uncut, activity, pairs, period, pool, key)
+        config = replace(config, tiles=config.tiles or tuple(sorted({*layouts} - {1})) or (1,))
         layouts = assign_biases(config, stages, layouts, pairs, pool, key)
 
         key = stage_key(activity=key, tiles=config.tiles,
@@ -208,25 +204,6 @@ def _netlist(
     netlist = netlist_from_arrays(arrays, technology.library(technology.nominal_vdd))
     stages.say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} µm²")
     return technology, netlist
-
-
-def _meshes(
-    config: RunConfig, netlist: Netlist, technology: Technology, say: Callable[[str], None]
-) -> tuple[int, ...]:
-    """N of each mesh: those that are asked for; else the usual ones, as far as cells fit in."""
-    for n in config.tiles:
-        check_mesh(netlist, technology, n, config.utilisation)
-    fits, fault = list(config.tiles), ""
-    for n in () if config.tiles else (*_USUAL_TILES, 2, 1):
-        try:
-            if n >= min(_USUAL_TILES) or not fits:
-                check_mesh(netlist, technology, n, config.utilisation)
-                fits.append(n)
-        except PlacementInfeasible as error:
-            fault = fault or f"; {error}"
-    if fault:
-        say(f"  meshes: {', '.join(f'{n} x {n}' for n in fits)}{fault}")
-    return tuple(fits)
 
 
 def _simulate(graph: TimingGraph, stimulus: Stimulus) -> dict[str, NDArray[Any]]:

@@ -119,7 +119,7 @@ def test_more_than_one_border_holds_goes_to_both(mux_technology):
         reserve.columns(5)
     assert str(fault.value) == (
         "2 x 2 tiles cannot hold their Vdd-MUX: tile 1 needs headers of 165 µm, and its 5 rows "
-        "hold 160 µm; use more tiles, or allow a larger drop"
+        "hold 160 µm; use other tiles, or allow a larger drop"
     )
 
 

@@ -186,7 +186,7 @@ def test_mesh_that_keeps_too_little_is_refused(cells):
     # 36 um in 7 rows take 12 fingers of 0.5 um: 25 sites, and two to the next well.
     assert str(fault.value) == (
         "3 x 3 tiles cannot hold their Vdd-MUX: tile 5 needs headers of 36.0 µm, and keeps 19 and "
-        "0 sites at its borders in 7 rows"
+        "0 sites at its borders in 7 rows; use other tiles, or allow a larger drop"
     )
     assert fault.value.tiles == 3
     plain = TileGrid(3, 7, 79, 4, 2e-7, 1.4e-6)

@@ -34,7 +34,7 @@ def test_slow_meshes_are_placed_again_and_the_fastest_is_kept(
     monkeypatch.setattr(placements, "place_and_size", place_and_size)
     period = PlacedDesign(graph, placement).min_period(toy_technology)
     uncut = SimpleNamespace(graph=graph, technology=toy_technology)
-    arrays = placements._place(uncut, 2, RunConfig(seed=5), period, None)
+    arrays = placements._Task(uncut, RunConfig(seed=5), period, None).place(2)
     assert [seed for seed, _ in made] == [5, 6, 7][:placed]
     least = min(factor for _, factor in made)
     assert arrays["net_length"].sum() == pytest.approx(placement.net_length.sum() * least)

@@ -438,7 +438,8 @@ def test_meshes_that_fit_are_chosen_and_a_missed_period_is_told(voltile, folder)
     assert code == 0, err
     metrics = json.loads((folder / "small" / "metrics.json").read_text())
     assert metrics["tiles"] == [3]
-    assert "  meshes: 3 x 3; 5 x 5 tiles are too many: a tile is" in err
+    for n in (5, 7):
+        assert f"  left out: {n} x {n} tiles are too many: a tile is" in err
     assert "3 x 3 tiles, intervals of 200 mV" in out
     assert "warning: the clock period of 0.01 ns is missed by" in err
     assert "is missed by" in (folder / "small" / "report.html").read_text()
@@ -591,6 +592,27 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     code, _, err = voltile(*command, "--intervals", 2, "--out", "complete")
     assert code == 0 and "placement uncut: read again" in err
     assert "placement: read again" not in err and "poly-bias: read again" not in err
+
+
+def test_meshes_whose_vdd_mux_do_not_fit_are_left_out_or_refused(voltile, folder):
+    """Left out are those that nobody asked for."""
+    command = ("run", "counter.v", "--points", 2, "--intervals", 2, "--poly-bias", "none")
+    code, _, err = voltile(*command, "--out", "tight")
+    assert code == 0, err
+    fault = "cannot hold their Vdd-MUX: tile "
+    assert f"  left out: 3 x 3 tiles {fault}" in err and f"  left out: 5 x 5 tiles {fault}" in err
+    assert "  left out: 7 x 7 tiles are too many: " in err
+    assert json.loads((folder / "tight" / "metrics.json").read_text())["tiles"] == [2]
+    assert read_run(folder / "tight").config.tiles == (2,)
+    code, _, err = voltile(*command, "--tiles", 3, "--out", "tight")
+    assert code == 2
+    assert err.splitlines()[-1].startswith(f"error: 3 x 3 tiles {fault}")
+    assert err.endswith(
+        "use other tiles, or allow a larger drop (--tiles, --utilisation, --drop)\n"
+    )
+    # What is kept of the mesh says so, too.
+    assert "placement: read again" in err
+    assert not any((folder / "tight" / name).exists() for name in OUTPUTS)
 
 
 def test_intervals_that_the_mixed_supply_table_lacks_are_refused(voltile):
