@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from voltile.core import VoltileError
 from voltile.floorplan.placement import Placement
 from voltile.floorplan.timing import Timer, Timing, Wires
 
@@ -24,6 +25,11 @@ class TileTimer:
         Which of the timer's libraries each instance is of at VddL, and at VddH.
     stretch : ndarray, shape (2, tiles)
         Factor on the delays of a tile at VddL, and at VddH: what its headers drop.
+
+    Raises
+    ------
+    VoltileError
+        When placement, libraries or drops are of another netlist or mesh; or a plan later is.
     """
 
     timer: Timer
@@ -31,6 +37,24 @@ class TileTimer:
     wires: Wires
     library: Ints
     stretch: Floats
+
+    def __post_init__(self) -> None:
+        netlist = self.timer.graph.netlist
+        for name, cells in (("placement", len(self.placement.tile)),
+                            ("choice of libraries", self.library.shape[1])):  # fmt: skip
+            if cells != netlist.cells:
+                raise VoltileError(
+                    f"the {name} is of {cells} cells, and {netlist.name} has {netlist.cells}"
+                )
+        self.check_tiles("drop of the headers", self.stretch.shape[1])
+
+    def check_tiles(self, name: str, tiles: int) -> None:
+        """Check that something is of as many tiles as the mesh."""
+        if tiles != self.tiles:
+            raise VoltileError(
+                f"the {name} is of {tiles} tiles, and the mesh of {self.timer.graph.netlist.name} "
+                f"has {self.tiles}"
+            )
 
     @classmethod
     def plain(cls, timer: Timer, placement: Placement, wires: Wires) -> "TileTimer":
@@ -55,10 +79,11 @@ class TileTimer:
 
     def library_of(self, is_high: Bools) -> Ints:
         """Library of each instance, shape (cells,), by the tiles at VddH, shape (tiles,)."""
+        self.check_tiles("plan", len(is_high))
         return np.asarray(self.library[is_high.astype(np.int64)[self.placement.tile], self._cells])
 
     def analyze(self, is_high: Bools) -> Timing:
         """Time the netlist where some tiles are at VddH, shape (tiles,)."""
-        level, tile = is_high.astype(np.int64), self.placement.tile
-        stretch = self.stretch[level, np.arange(self.tiles)][tile]
-        return self.timer.analyze(self.library[level[tile], self._cells], self.wires, stretch)
+        library = self.library_of(is_high)
+        stretch = self.stretch[is_high.astype(np.int64), np.arange(self.tiles)]
+        return self.timer.analyze(library, self.wires, stretch[self.placement.tile])

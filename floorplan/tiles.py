@@ -175,9 +175,12 @@ def make_tile_grid(
     flop_sites = mux.flop if tile_rows == 1 else 0
     longest = (int(np.diff(grid.columns).min()) - flop_sites) * width
     if longest < widest:
+        is_wide = f"has {longest * 1e6:.2f} µm beside its Vdd-MUX"
+        if reserve is None:
+            is_wide = f"is {longest * 1e6:.2f} µm wide"
         raise PlacementInfeasible(
-            f"{n} x {n} tiles are too many: a tile is {longest * 1e6:.2f} µm wide and the widest "
-            f"cell {widest * 1e6:.2f} µm; use fewer tiles or a lower utilisation",
+            f"{n} x {n} tiles are too many: a tile {is_wide} and the widest cell "
+            f"{widest * 1e6:.2f} µm; use fewer tiles or a lower utilisation",
             n,
         )
     return grid

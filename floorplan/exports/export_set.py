@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import write_atomically
+from voltile.core import VoltileError, write_atomically
 from voltile.floorplan.exports.cell_versions import CellVersions, cell_versions
 from voltile.floorplan.exports.def_supplies import SupplyNetwork
 from voltile.floorplan.exports.def_writer import write_def
@@ -55,7 +55,13 @@ def write_exports(
     -------
     slack : float
         Worst slack at that point [s].
+
+    Raises
+    ------
+    VoltileError
+        When the plan or the Vdd-MUX are of another mesh, or the mesh of other supplies.
     """
+    _check(mesh, points, at, muxes)
     period, is_high = 1.0 / float(points.frequency[at]), points.tile_is_high[at]
     graph, placement = mesh.timer.graph, mesh.placement
     graph = with_plain_names(replace(graph, constraints=explicit_constraints(graph, period)))
@@ -89,6 +95,18 @@ def write_exports(
     write_opensta_script(versions, graph, liberty, slack, folder / "opensta.tcl")
     write_openroad_script(netlist, technology, folder / "openroad.tcl", lef, nominal)
     return slack
+
+
+def _check(mesh: TileTimer, points: OperatingPoints, at: int, muxes: VddMuxes | None) -> None:
+    mesh.check_tiles("plan", points.tile_is_high.shape[1])
+    if muxes is not None:
+        mesh.check_tiles("set of Vdd-MUX", len(muxes.header_width))
+    supplies = float(points.vdd_low[at]), float(points.vdd_high[at])
+    if not np.allclose(supplies, mesh.vdds, atol=1e-3, rtol=0):
+        raise VoltileError(
+            "the plan is of {:.3f} and {:.3f} V, and the mesh is timed at {:.3f} and "
+            "{:.3f} V".format(*supplies, *mesh.vdds)
+        )
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from placed_designs import random_placement
 from test_opensta import SURROUNDINGS
 from toy_netlists import make_netlist, random_netlist
 
-from voltile.core import run_program
+from voltile.core import VoltileError, run_program
 from voltile.floorplan import (
     Constraints,
     Sources,
@@ -64,6 +65,40 @@ def check(technology, graph, placement, points, at, folder, mesh=None):
     assert slack == pytest.approx(theirs, abs=1e-14, rel=1e-5)
     assert printed == pytest.approx(slack, abs=1e-16)
     return slack
+
+
+def test_plan_of_another_mesh_or_netlist_is_refused(toy_technology, tmp_path):
+    library = toy_technology.library(1.0)
+    graphs = [build_timing_graph(random_netlist(library, seed, cells, 10), Constraints())
+              for seed, cells in ((1, 60), (2, 40))]  # fmt: skip
+    placements = [random_placement(graph, toy_technology, 2, 1) for graph in graphs]
+    points = random_points(4, (0.7, 1.0), 0.8e-9, 1)
+    mesh = full_swing(toy_technology, graphs[0], placements[0], points, 1)
+    name, cells = graphs[0].netlist.name, graphs[0].netlist.cells
+    other = random_points(9, (0.7, 1.0), 0.8e-9, 1)
+    several = SimpleNamespace(header_width=np.ones(9))
+    refused = [
+        (lambda: write_exports(mesh, toy_technology, other, 1, tmp_path / "x"),
+         f"the plan is of 9 tiles, and the mesh of {name} has 4"),
+        (lambda: write_exports(mesh, toy_technology, points, 1, tmp_path / "x", several),
+         f"the set of Vdd-MUX is of 9 tiles, and the mesh of {name} has 4"),
+        (lambda: write_exports(mesh, toy_technology, random_points(4, (0.8, 1.0), 1e-9, 1), 1,
+                               tmp_path / "x"),
+         "the plan is of 0.800 and 1.000 V, and the mesh is timed at 0.700 and 1.000 V"),
+        (lambda: mesh.analyze(np.ones(9, dtype=bool)),
+         f"the plan is of 9 tiles, and the mesh of {name} has 4"),
+        (lambda: full_swing(toy_technology, graphs[0], placements[1], points, 1),
+         f"the placement is of {graphs[1].netlist.cells} cells, and {name} has {cells}"),
+        (lambda: replace(mesh, library=mesh.library[:, 1:]),
+         f"the choice of libraries is of {cells - 1} cells, and {name} has {cells}"),
+        (lambda: replace(mesh, stretch=np.ones((2, 9))),
+         f"the drop of the headers is of 9 tiles, and the mesh of {name} has 4"),
+    ]  # fmt: skip
+    for act, message in refused:
+        with pytest.raises(VoltileError) as fault:
+            act()
+        assert str(fault.value) == message
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.usefixtures("opensta")

@@ -133,8 +133,8 @@ def test_row_of_the_flip_flop_does_not_count_as_room_for_a_wide_cell(mux_technol
     with pytest.raises(PlacementInfeasible) as fault:
         make_tile_grid(area, 4.3e-6, mux_technology, 7, 0.7, reserve)
     assert str(fault.value) == (
-        "7 x 7 tiles are too many: a tile is 4.20 µm wide and the widest cell 4.30 µm; use fewer "
-        "tiles or a lower utilisation"
+        "7 x 7 tiles are too many: a tile has 4.20 µm beside its Vdd-MUX and the widest cell "
+        "4.30 µm; use fewer tiles or a lower utilisation"
     )
 
 

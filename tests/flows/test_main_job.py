@@ -594,6 +594,29 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     assert "placement: read again" not in err and "poly-bias: read again" not in err
 
 
+def test_tiles_without_cells_are_as_good_as_any(voltile, folder):
+    """A design of five registers' worth of cells on 25 tiles."""
+    (folder / "few.v").write_text(
+        "module few(input clk, input [2:0] d, output reg [2:0] q);"
+        " always @(posedge clk) q <= q + d; endmodule"
+    )
+    code, _, err = voltile("run", "few.v", "--tech", "TECH", "--tiles", 5, "--points", 3,
+                           "--utilisation", 0.1, "--intervals", 2, "--out", "few")  # fmt: skip
+    assert code == 0, err
+    tiles = [row for row in rows_of(folder / "few" / "tiles.csv") if row["tiles"] == "5"]
+    empty = [row for row in tiles if float(row["cell_area_m2"]) == 0]
+    assert len(tiles) == 25 and 0 < len(empty) < 25
+    assert all(float(row["rail_capacitance_f"]) == 0 for row in empty)
+    power = [float(row["power_w"]) for row in rows_of(folder / "few" / "curves.csv")]
+    assert np.isfinite(power).all() and min(power) > 0
+    for command in (("export", "few"), ("workload", "bursts", "-o", "few.csv", "--run", "few"),
+                    ("dvfs", "few.csv", "--run", "few")):  # fmt: skip
+        code, _, err = voltile(*command)
+        assert code == 0, err
+    upf = (folder / "few" / "export" / "few.upf").read_text()
+    assert upf.count("create_power_domain") >= 25
+
+
 def test_meshes_whose_vdd_mux_do_not_fit_are_left_out_or_refused(voltile, folder):
     """Left out are those that nobody asked for."""
     command = ("run", "counter.v", "--points", 2, "--intervals", 2, "--poly-bias", "none")
