@@ -287,7 +287,8 @@ def export_command(
     ] = None,
     frequency: Annotated[
         float | None,
-        typer.Option(help="Point of the plan that reaches this [MHz]. [the highest]"),
+        typer.Option(help="Point of the plan that reaches this [MHz]. [that with the most even "
+                     "areas at both supplies]"),
     ] = None,
 ) -> None:
     """Write a placed design and its plan for other tools: DEF, UPF, SDC, SPEF, Verilog, Tcl.
@@ -315,6 +316,11 @@ def export_command(
         f"{points.vdd_high[at]:.3f} V, {points.tile_is_high.shape[1] - high} at "
         f"{points.vdd_low[at]:.3f} V; worst slack {summary.slack * 1e12:.1f} ps"
     )
+    if frequency is None:
+        typer.echo(
+            f"chosen of {len(points.frequency)} points for the most even areas at both supplies; "
+            f"--frequency takes another, up to {points.frequency.max() / 1e6:.2f} MHz"
+        )
     for note in summary.notes:
         typer.echo(f"note: {note}")
     typer.echo(

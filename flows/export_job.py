@@ -48,7 +48,8 @@ def export_run(
     dvdd : float, optional
         Width of the Vdd interval [V]; by default the narrowest.
     frequency : float, optional
-        [Hz]; the lowest operating point of the plan that reaches it, by default the highest.
+        [Hz]; the lowest operating point of the plan that reaches it. By default that at which the
+        most even areas are at both supplies.
 
     Raises
     ------
@@ -57,8 +58,11 @@ def export_run(
     """
     result = read_run(run_folder)
     n = _chosen_mesh(result, n)
-    points = operating_points(result, n, _chosen_count(result, dvdd))
-    at = _chosen_point(points, frequency)
+    count = _chosen_count(result, dvdd)
+    points = operating_points(result, n, count)
+    at = result.telling_frequency(n, count)
+    if frequency is not None:
+        at = _chosen_point(points, frequency)
     technology, layout = result.technology, result.layouts[n]
     vdds = (float(points.vdd_low[at]), float(points.vdd_high[at]))
     mesh = layout.tile_timer(layout.libraries(vdds, result.bias), result.bias)
@@ -118,9 +122,7 @@ def _chosen_count(result: RunResult, dvdd: float | None) -> int:
     raise VoltileError(f"the run has no Vdd interval of {dvdd:g} V: it has {listed} V")
 
 
-def _chosen_point(points: OperatingPoints, frequency: float | None) -> int:
-    if frequency is None:
-        return int(np.argmax(points.frequency))
+def _chosen_point(points: OperatingPoints, frequency: float) -> int:
     # Tables show fewer digits than a frequency has.
     reached = np.flatnonzero(points.frequency >= frequency * (1 - 1e-4))
     if not len(reached) or not frequency > 0:

@@ -87,10 +87,14 @@ class RunResult:
     def telling_point(self) -> tuple[int, int, int]:
         """N, interval count and number of the frequency that tell most.
 
-        The finest mesh and narrowest interval; about half of the area at each supply.
+        The finest mesh and narrowest interval.
         """
         n, count = max(self.config.tiles), max(self.config.intervals)
-        return n, count, int(np.argmin(np.abs(self.fine_vh[n, count].area_at_low - 0.5)))
+        return n, count, self.telling_frequency(n, count)
+
+    def telling_frequency(self, n: int, count: int) -> int:
+        """Return the number of the frequency at which the most even areas are at both supplies."""
+        return int(np.argmin(np.abs(self.fine_vh[n, count].area_at_low - 0.5)))
 
     @property
     def netlist(self) -> Netlist:
