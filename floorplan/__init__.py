@@ -14,6 +14,7 @@ TileGrid, make_tile_grid : a core cut into N x N tiles.
 place, check_mesh, place_and_size, resize_placed, PlacedDesign : placement, alone and with sizing.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
 interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates where time is left.
+overloaded_nets : nets that load their drivers with more than these may carry.
 use_slack, cell_slack : slower versions of cells within a clock period.
 MuxCells, mux_cells, mux_models : the Vdd-MUX of a technology, as LEF and Verilog.
 MuxReserve : room for Vdd-MUX that tiles keep before placement.
@@ -48,6 +49,7 @@ from voltile.floorplan.netlist import (
     write_verilog,
 )
 from voltile.floorplan.opensta import opensta_worst_slack
+from voltile.floorplan.overload import overloaded_nets
 from voltile.floorplan.physical_synthesis import (
     PlacedDesign,
     place_and_size,
@@ -121,6 +123,7 @@ __all__ = [
     "netlist_from_arrays",
     "netlist_to_arrays",
     "opensta_worst_slack",
+    "overloaded_nets",
     "place",
     "place_and_size",
     "place_muxes",

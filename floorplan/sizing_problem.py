@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.floorplan.netlist import OPEN
+from voltile.floorplan.overload import overloaded_nets
 from voltile.floorplan.slack_use import cell_level
 from voltile.floorplan.timing import Timer, Timing, Wires
 from voltile.pdk import CellLibrary, DriveChoice
@@ -109,11 +109,8 @@ class SizingProblem:
     def overloaded(self, drive: Ints, timing: Timing) -> int:
         """Nets that load their drivers with more than these may drive."""
         netlist = self.timer.graph.netlist
-        pins = np.flatnonzero(netlist.pin_is_output & (netlist.pin_net != OPEN))
-        pins = pins[~self.timer.graph.clocks.is_clock[netlist.pin_net[pins]]]
-        limit = self.drives.max_load[drive[netlist.pin_cell[pins]], netlist.pin_library[pins]]
-        load = timing.load.reshape(-1, 2).max(axis=1)[netlist.pin_net[pins]]
-        return int((load > limit).sum())
+        limit = self.drives.max_load[drive[netlist.pin_cell], netlist.pin_library]
+        return len(overloaded_nets(self.timer.graph, timing.load, limit))
 
     @cached_property
     def records(self) -> Records:

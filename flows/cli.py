@@ -287,8 +287,10 @@ def export_command(
     ] = None,
     frequency: Annotated[
         float | None,
-        typer.Option(help="Point of the plan that reaches this [MHz]. [that with the most even "
-                     "areas at both supplies]"),
+        typer.Option(
+            help="Point of the plan that reaches this [MHz]. [that with the most even "
+            "areas at both supplies]"
+        ),
     ] = None,
 ) -> None:
     """Write a placed design and its plan for other tools: DEF, UPF, SDC, SPEF, Verilog, Tcl.

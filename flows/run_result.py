@@ -150,6 +150,20 @@ class RunResult:
             for n, period in self.min_period.items()
             if period > wanted * (1 + _SLOWER)
         ]
+        overloaded = {n: layout for n, layout in sorted(self.layouts.items())
+                      if len(layout.overloaded)}  # fmt: skip
+        if overloaded:
+            counts = (
+                f"{len(layout.overloaded)} in {f'{n} x {n} tiles' if n > 1 else 'the uncut layout'}"
+                for n, layout in overloaded.items()
+            )
+            layout = next(iter(overloaded.values()))
+            sentences.append(
+                f"nets load their drivers with more than the library allows, and no drive carries "
+                f"them: {', '.join(counts)}, such as "
+                f"{layout.graph.netlist.net_name[layout.overloaded[0]]}; their delays are beyond "
+                f"what the library's tables cover"
+            )
         table = self.technology.mixed_supply
         if table is not None:
             cells = unmeasured_cells(self.graph, table) | unmeasured_states(self.netlist, table)
@@ -200,6 +214,7 @@ def _layout_metrics(layout: Layout) -> dict[str, Any]:
         "min_period_s": layout.min_period,
         "interface_cells": float(layout.interface.mean()),
         "largest_drop": layout.largest_drop,
+        "overloaded_nets": len(layout.overloaded),
         "poly_bias": {
             name: np.bincount(plan.bias, minlength=len(layout.technology.biases)).tolist()
             for name, plan in layout.bias.items()

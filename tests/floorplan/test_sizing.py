@@ -15,6 +15,7 @@ from voltile.floorplan import (
     Wires,
     build_timing_graph,
     cell_slack,
+    overloaded_nets,
     synthesize,
 )
 from voltile.floorplan.sizing import resize
@@ -100,6 +101,21 @@ def test_no_load_is_beyond_what_a_cell_may_drive(technology, choice):
     ]
     enough = SIZES[int(np.argmax(np.array(limits) >= 100e-15))]
     assert library.cell_name[sizing.netlist.cell_type[0]] == f"inv_x{enough}"
+
+
+def test_nets_that_no_drive_carries_are_told(technology, choice):
+    """The strongest inverter before ten times what it may drive, beside a small load."""
+    library = technology.library(1.0)
+    strongest = library.pin_max_capacitance[library.pin_index[library.cell_index["inv_x16"], "Y"]]
+    cells = {"u": ("inv_x1", {"A": "a", "Y": "y"}), "v": ("inv_x1", {"A": "a", "Y": "z"})}
+    for load, expected in ((10 * strongest, ["y"]), (0.9 * strongest, [])):
+        constraints = Constraints(input_delay={"a": 0.0}, load={"y": load, "z": 1e-15})
+        graph = graph_of(technology, cells, ["a"], ["y", "z"], constraints)
+        sizing = resize(graph, Wires.none(graph.netlist), choice, 1e-6)
+        netlist = sizing.netlist
+        limit = library.pin_max_capacitance[netlist.pin_library]
+        found = overloaded_nets(graph, sizing.timing.load, limit)
+        assert [netlist.net_name[net] for net in found] == expected
 
 
 def test_cells_on_clock_nets_keep_their_drive(technology, choice):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -575,6 +576,11 @@ def test_complete_flow_on_the_embedded_technology(voltile, folder):
     longer = replace(cut.placement, net_length=30 * cut.placement.net_length)
     slow = replace(result, layouts={**result.layouts, 2: replace(cut, placement=longer)})
     assert any(sentence.startswith("2 x 2 tiles are ") and "slower than" in sentence
+               for sentence in slow.warnings)  # fmt: skip
+    # So are nets that become too long for any drive.
+    assert not any("no drive carries" in sentence for sentence in result.warnings)
+    assert all(layout["overloaded_nets"] == 0 for layout in metrics["layouts"])
+    assert any(re.search("no drive carries them: [0-9]+ in 2 x 2 tiles, such as", sentence)
                for sentence in slow.warnings)  # fmt: skip
     # So are cells of which the mixed-supply table knows too little.
     assert not any("mixed-supply" in sentence for sentence in result.warnings)
