@@ -49,7 +49,7 @@ def _row(result: RunResult, n: int) -> str:
         cell for cell, item in library.sequential.items() if item.kind == SequentialKind.CLOCK_GATE
     ]
     is_gate = np.isin(netlist.cell_type, gates)
-    energy = (quiet.switching_energy + quiet.internal_energy)[: netlist.cells] * frequency
+    energy = quiet.dynamic_energy[: netlist.cells] * frequency
     leaves = tree.level == 0
     on_leaves = int((tree.pin_net >= netlist.nets).sum())
     shares = (part.total, part.switching, part.internal, energy[is_gate].sum(),

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from voltile.floorplan.netlist import Netlist
 from voltile.floorplan.sizing_problem import SizingProblem
-from voltile.floorplan.slack_use import cell_slack
+from voltile.floorplan.slack_use import keep_period
 from voltile.floorplan.timing import Timer, Timing, Wires
 from voltile.floorplan.timing_graph import TimingGraph
 from voltile.pdk import DriveChoice
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 _ITERATIONS = 50
 # Weights fall by a factor of e for every such part of the period that paths are shorter, from the
@@ -41,8 +40,6 @@ _PRICE_POWER = 6
 _PRICE_STEP = 1.25
 # Saving ends when a pass brings less than this part of the cost.
 _LITTLE = 5e-4
-# A period this much longer, relative, is the same period, rounded.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -164,40 +161,15 @@ def _save(
     from voltile.floorplan.sizing_passes import largest_slopes, save_drives
 
     tables, records = problem.timer.tables, problem.records
-    kept, cost = period * (1 + _ROUNDING), np.inf
+    cost = np.inf
     while problem.cost(drive) < (1 - _LITTLE) * cost:
         cost = problem.cost(drive)
         cheaper = save_drives(
             tables, drive, records, problem.instances, problem.drives, timing.load, timing.slew,
-            timing.wire_delay, timing.arrival, np.stack(timing.required((1 - spare) * kept)),
+            timing.wire_delay, timing.arrival, np.stack(timing.required((1 - spare) * period)),
             largest_slopes(tables, drive, records, timing.load, timing.slew),
         )  # fmt: skip
-        drive, timing = _in_time(problem, drive, cheaper, timing, kept)
+        drive, timing, _ = keep_period(
+            problem.timer, problem.wires, drive, cheaper, timing, cheaper != drive, period
+        )
     return drive, timing
-
-
-def _in_time(
-    problem: SizingProblem, drive: Ints, cheaper: Ints, timing: Timing, period: float
-) -> tuple[Ints, Timing]:
-    """Take the cheaper drives, but those through which the period is then missed."""
-    while (cheaper != drive).any():
-        after = problem.analyze(cheaper)
-        if after.min_period <= period:
-            return cheaper, after
-        late = cell_slack(after, period) < 0
-        guilty = late & (cheaper != drive)
-        if not guilty.any():  # then slower edges from cells beside the late paths are to blame
-            guilty = _fan_in(problem.timer.graph.netlist, late) & (cheaper != drive)
-        if not guilty.any():
-            break
-        cheaper = np.where(guilty, drive, cheaper)
-    return drive, timing
-
-
-def _fan_in(netlist: Netlist, cells: Bools) -> Bools:
-    """Return which cells drive inputs of some cells, shape (cells,)."""
-    sinks = netlist.sink_pins[cells[netlist.pin_cell[netlist.sink_pins]]]
-    driver = netlist.net_driver[netlist.pin_net[sinks]]
-    result = np.zeros(netlist.cells, dtype=bool)
-    result[netlist.pin_cell[driver[driver >= 0]]] = True
-    return result

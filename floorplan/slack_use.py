@@ -70,7 +70,9 @@ def use_slack(
         chosen = share > (level * _GOLDEN + turn * _SILVER) % 1
         chosen &= ~_overloads(timing, period, spare, chosen, costs.of_pin)
         before = library
-        library, timing, unfit = _checked(timer, wires, library, proposed, timing, chosen, period)
+        library, timing, unfit = keep_period(
+            timer, wires, library, proposed, timing, chosen, period
+        )
         wanted &= ~unfit
         idle = idle + 1 if (library != before).sum() <= few else 0
         if idle == _IDLE:
@@ -142,7 +144,7 @@ def _overloads(timing: Timing, period: float, spare: float, chosen: Bools, added
     return result
 
 
-def _checked(
+def keep_period(
     timer: Timer,
     wires: Wires,
     library: Ints,
@@ -154,7 +156,22 @@ def _checked(
     """Take the proposals of the chosen cells, but those through which the period is then missed.
 
     Cells whose own paths are too long go first. What then remains comes from cells beside such
-    paths: they load them, or their slew meets them. Those are returned, too: they will not do.
+    paths: they load them, or their slew meets them.
+
+    Parameters
+    ----------
+    library, proposed : ndarray of int, shape (cells,)
+        Which of the timer's libraries each instance is of, and is proposed to be of.
+    before : Timing
+        With `library`.
+    chosen : ndarray of bool, shape (cells,)
+
+    Returns
+    -------
+    library : ndarray of int, shape (cells,)
+    timing : Timing
+    unfit : ndarray of bool, shape (cells,)
+        Cells beside such paths, whose proposals will not do.
     """
     beside = np.zeros(len(chosen), dtype=bool)
     while chosen.any():

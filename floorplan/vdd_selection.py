@@ -13,6 +13,9 @@ from voltile.floorplan.timing import Timing
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# A frequency this much beyond reach, relative, is that reach, rounded.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class VddPlan:
@@ -51,7 +54,7 @@ class VddPlan:
         """
         if not frequency > 0:
             raise ValueError(f"frequency must be positive, not {frequency:g} Hz")
-        met = np.flatnonzero(self.period <= 1.0 / frequency * (1 + 1e-12))
+        met = np.flatnonzero(self.period <= 1.0 / frequency * (1 + ROUNDING))
         if not len(met):
             raise TimingInfeasible(
                 f"{frequency / 1e6:.1f} MHz is beyond the reach of VddL {self.vdd_low:.2f} V and "

@@ -20,6 +20,7 @@ _ROWS: tuple[tuple[str, str, str, float, dict[int, float]], ...] = (
     ("cell area [µm²]", ",.0f", "cell_area_um2", 1, {1: 25550, 3: 25397, 5: 25302, 7: 25698}),
     ("Vdd-MUX area [µm²]", ",.0f", "mux_area_um2", 1, {}),
     ("largest drop of a Vdd-MUX [%]", ".2f", "largest_drop", 100, {}),
+    ("scan chain [mm]", ".2f", "scan_chain_m", 1e3, {}),
     ("delay [ns]", ".2f", "min_period_s", 1e9, {1: 3.00, 3: 2.95, 5: 2.99, 7: 3.00}),
     ("interface cells [%]", ".2f", "interface_cells", 100, {1: 0, 3: 38.44, 5: 56.89, 7: 62.65}),
     ("wire length [m]", ".3f", "wire_length_m", 1, {}),

@@ -27,6 +27,7 @@ from voltile.floorplan import (
     netlist_to_arrays,
     synthesize,
 )
+from voltile.floorplan.vdd_selection import ROUNDING
 from voltile.flows.biases import assign_biases, assigned_bias, with_bias_everywhere
 from voltile.flows.intervals import (
     intervals_from_arrays,
@@ -217,7 +218,7 @@ def _frequencies(config: RunConfig, points: SupplyPoints, slowest: float) -> Flo
     if not config.frequencies:
         return np.linspace(low, high, config.points)
     asked = np.array(sorted(set(config.frequencies)))
-    if asked[-1] > high * (1 + 1e-9):
+    if asked[-1] > high * (1 + ROUNDING):
         raise TimingInfeasible(
             f"{asked[-1] / 1e6:.1f} MHz is beyond the design's reach: at "
             f"{points.vdd[-1]:.2f} V the slowest layout runs at up to {high / 1e6:.1f} MHz",

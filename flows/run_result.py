@@ -219,5 +219,9 @@ def _layout_metrics(layout: Layout) -> dict[str, Any]:
             name: np.bincount(plan.bias, minlength=len(layout.technology.biases)).tolist()
             for name, plan in layout.bias.items()
         },
+        "poly_bias_stages": {
+            name: [asdict(stage) for stage in plan.stages] for name, plan in layout.bias.items()
+        },
+        "scan_chain_m": layout.muxes.chain_length if layout.muxes else 0.0,
         "cells": cells,
     }

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import TechnologyError
+from voltile.floorplan.vdd_selection import ROUNDING
 from voltile.flows.layouts import Layout
 from voltile.flows.stages import Stages, stage_key
 from voltile.pdk import Technology
@@ -93,6 +94,6 @@ def _fine_supplies(technology: Technology, intervals: Sequence[int]) -> list[flo
 
 def better_points(frequency: Floats, points: Sequence[SupplyPoints]) -> SupplyPoints:
     """Return, of those that reach all frequencies, that of least mean power under ideal-DVFS."""
-    highest = frequency.max() * (1 - 1e-12)
+    highest = frequency.max() * (1 - ROUNDING)
     within = [item for item in points if highest <= item.frequency.max()]
     return min(within, key=lambda item: float(ideal_dvfs(item, frequency).power.mean()))

@@ -86,7 +86,7 @@ def _measure(
                            pair.mixed_supply, pair.leakage_corner)  # fmt: skip
         for raised in found[found[:, 0] == at, 1:].astype(bool):
             report = model.evaluate(design.library_of(raised), design.analyze(raised))
-            kinds = (report.switching_energy + report.internal_energy, report.leakage)
+            kinds = (report.dynamic_energy, report.leakage)
             energy, leakage = (report.of_tiles(each, layout.placement) for each in kinds)
             rows.append((energy, leakage + layout.mux_leakage(*pair.vdds),
                          *(each[is_trunk].sum() for each in kinds)))  # fmt: skip

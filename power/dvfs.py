@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 
 from voltile.core import TimingInfeasible
 from voltile.floorplan import ClockTree, TileTimer, Timer, TimingGraph, VddPlan, Wires, select_vdd
+from voltile.floorplan.vdd_selection import ROUNDING
 from voltile.pdk import LibrarySet
 from voltile.power.activity import Activity
-from voltile.power.power import PowerModel, PowerReport
+from voltile.power.power import PowerModel
 from voltile.power.vdd_search import TileStates, search_vdd
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-# A frequency this much beyond reach is the same frequency, rounded; as `VddPlan.raised` has it.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def evaluate_supplies(
         timing = Timer(graph, one.libraries).analyze(library, wires)
         model = PowerModel(graph.netlist, tree, activity, one.libraries)
         report = model.evaluate(library, timing)
-        rows.append((one.vdds[0], 1 / timing.min_period, *_energy_and_leakage(report)))
+        rows.append((one.vdds[0], 1 / timing.min_period, *report.energy_and_leakage))
     rows.sort()
     return SupplyPoints(*np.array(rows).T)
 
@@ -155,7 +153,7 @@ def vdd_hopping(points: SupplyPoints, levels: Sequence[float], frequency: Floats
     steps = [points.at_vdd(level) for level in levels]
     reach = np.array([float(step.frequency[0]) for step in steps])
     _check_reach(frequency, float(reach.max()), "Vdd-hopping")
-    chosen = np.minimum(np.searchsorted(reach, frequency * (1 - _ROUNDING)), len(reach) - 1)
+    chosen = np.minimum(np.searchsorted(reach, frequency * (1 - ROUNDING)), len(reach) - 1)
     energy = np.array([float(step.energy[0]) for step in steps])[chosen]
     leakage = np.array([float(step.leakage[0]) for step in steps])[chosen]
     vdd = np.array(levels)[chosen]
@@ -178,7 +176,7 @@ def vdd_dithering(
     _check_reach(frequency, float(reach.max()), "Vdd-dithering")
     energy = np.array([float(step.energy[0]) for step in steps])
     leakage = np.array([float(step.leakage[0]) for step in steps])
-    upper = np.clip(np.searchsorted(reach, frequency * (1 - _ROUNDING)), 1, len(levels) - 1)
+    upper = np.clip(np.searchsorted(reach, frequency * (1 - ROUNDING)), 1, len(levels) - 1)
     lower = upper - 1
     time_high = np.clip((frequency - reach[lower]) / (reach[upper] - reach[lower]), 0, 1)
     full = reach * energy + leakage
@@ -229,7 +227,7 @@ class IntervalResult:
 
     def best(self, frequency: float) -> int:
         """State of the least power that meets a frequency [Hz]."""
-        met = self.period <= 1 / frequency * (1 + _ROUNDING)
+        met = self.period <= 1 / frequency * (1 + ROUNDING)
         power = frequency * self.energy + self.leakage
         return int(np.argmin(np.where(met, power, np.inf)))
 
@@ -253,14 +251,14 @@ def evaluate_interval(
         Of all Vdd-MUX, the same in every state [W].
     """
     plan = select_vdd(design)
-    within = frequency[frequency <= plan.reach * (1 + _ROUNDING)]
+    within = frequency[frequency <= plan.reach * (1 + ROUNDING)]
     steps = sorted({0, *(plan.raised(float(item)) for item in (*within, plan.reach))})
     order = plan.order
     found = [np.isin(np.arange(design.tiles), order[:step]) for step in steps]
     states = TileStates(design, model)
     if search:
         # Below the reach of all tiles at VddL there is nothing to choose.
-        asked = within[within > (1 + _ROUNDING) / plan.period[0]]
+        asked = within[within > (1 + ROUNDING) / plan.period[0]]
         best = np.ones(design.tiles, dtype=bool)
         for item in sorted(asked.tolist(), reverse=True):
             starts = [plan.tile_is_high(item), best]
@@ -276,11 +274,6 @@ def evaluate_interval(
         plan, np.array(steps), np.array(list(known.values())), period, energy,
         leakage + mux_leakage, area_at_low,
     )  # fmt: skip
-
-
-def _energy_and_leakage(report: PowerReport) -> tuple[float, float]:
-    dynamic = float(report.switching_energy.sum() + report.internal_energy.sum())
-    return dynamic, float(report.leakage.sum())
 
 
 def fine_vh(
@@ -313,7 +306,7 @@ def fine_vh(
     _check_reach(frequency, max(item.plan.reach for item in intervals), f"FINE-VH {n} x {n}")
     rows, tile_vdd = [], []
     for asked in frequency.tolist():
-        item = next(x for x in intervals if asked <= x.plan.reach * (1 + _ROUNDING))
+        item = next(x for x in intervals if asked <= x.plan.reach * (1 + ROUNDING))
         at = item.best(asked) if search else item.published(asked)
         ends = item.plan.vdd_low, item.plan.vdd_high
         total = asked * item.energy[at] + item.leakage[at]
@@ -330,7 +323,7 @@ def fine_vh(
 
 def _check_reach(frequency: Floats, reach: float, scheme: str) -> None:
     highest = float(frequency.max(initial=0.0))
-    if highest > reach * (1 + _ROUNDING):
+    if highest > reach * (1 + ROUNDING):
         raise TimingInfeasible(
             f"{highest / 1e6:.1f} MHz is beyond the reach of {scheme}: at most "
             f"{reach / 1e6:.1f} MHz",

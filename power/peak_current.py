@@ -101,7 +101,7 @@ def current_waveform(report: PowerReport, timing: Timing, vdd: float) -> Current
     still = ~np.isfinite(end)
     end = np.where(still, period, np.clip(end, 0, period))
     width = np.where(still, period, np.maximum(width, period / _PARTS))
-    charge = (report.switching_energy + report.internal_energy) / vdd
+    charge = report.dynamic_energy / vdd
     leakage = report.leakage / vdd
     registers, leaves = np.unique(timing.graph.checks.cell), report.tree.tile != TRUNK
     for values in (charge, leakage):

@@ -69,6 +69,16 @@ class PowerReport:
     leakage: Floats
     tree: ClockTree
 
+    @property
+    def dynamic_energy(self) -> Floats:
+        """Switching and internal energy of each per clock cycle [J], shape (cells + buffers,)."""
+        return self.switching_energy + self.internal_energy
+
+    @property
+    def energy_and_leakage(self) -> tuple[float, float]:
+        """Dynamic energy of all per clock cycle [J], and leakage of all [W]."""
+        return float(self.dynamic_energy.sum()), float(self.leakage.sum())
+
     def totals(self, frequency: float) -> PowerTotals:
         """Power of the netlist and its clock tree at a clock frequency [Hz], by kind."""
         return self._totals(frequency, 0)

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.floorplan import TileTimer, Timing
+from voltile.floorplan.vdd_selection import ROUNDING
 from voltile.power.power import PowerModel, PowerReport
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# A frequency this much beyond reach is the same frequency, rounded; as `VddPlan.raised` has it.
-_ROUNDING = 1e-12
 # About how many assignments a step of the search times at most.
 _TRIES = 128
 # Part of what an arc is slower with all tiles at VddL that it will surely get slower when its tile
@@ -60,9 +59,7 @@ class TileStates:
         """Dynamic energy per clock cycle [J], and leakage [W]."""
         key = is_high.tobytes()
         if key not in self._power:
-            report = self._report(is_high)
-            dynamic = report.switching_energy.sum() + report.internal_energy.sum()
-            self._power[key] = float(dynamic), float(report.leakage.sum())
+            self._power[key] = self._report(is_high).energy_and_leakage
         return self._power[key]
 
     @property
@@ -86,7 +83,7 @@ class TileStates:
 
     def meets(self, is_high: Bools, frequency: float) -> bool:
         """Whether the shortest period is within that of a frequency [Hz]."""
-        return self.period(is_high) <= 1 / frequency * (1 + _ROUNDING)
+        return self.period(is_high) <= 1 / frequency * (1 + ROUNDING)
 
     def may_be_lowered(self, is_high: Bools, frequency: float) -> Bools:
         """Which tiles at VddH hold no cell that alone would miss the period then, shape (tiles,).
@@ -121,8 +118,7 @@ class TileStates:
     @cached_property
     def _tile_costs(self) -> tuple[Floats, Floats]:
         low, high = (self._report(np.full(self.tiles, level)) for level in (False, True))
-        energy = (high.switching_energy + high.internal_energy
-                  - low.switching_energy - low.internal_energy)  # fmt: skip
+        energy = high.dynamic_energy - low.dynamic_energy
         leakage = high.leakage - low.leakage
         return high.of_tiles(energy, self._placement), high.of_tiles(leakage, self._placement)
 

@@ -148,7 +148,8 @@ def layout_metrics(n, core):
     return {"tiles": n, "core_area_um2": core, "rows": 10, "cell_area_um2": 60.0,
             "mux_area_um2": 5.0, "largest_drop": 0.02, "min_period_s": 2.5e-9,
             "interface_cells": 0.25, "wire_length_m": 0.1, "clock_buffers": 4,
-            "clock_buffer_area_um2": 2.0, "clock_wire_length_m": 0.01}  # fmt: skip
+            "clock_buffer_area_um2": 2.0, "clock_wire_length_m": 0.01,
+            "scan_chain_m": 0.0012}  # fmt: skip
 
 
 def test_table_4_1_stands_beside_the_dissertation_for_its_meshes_only():
@@ -159,6 +160,7 @@ def test_table_4_1_stands_beside_the_dissertation_for_its_meshes_only():
     assert table["overhead [%]"] == [("0.00", "0.00"), ("4.00", "2.42"), ("10.00", "")]
     assert table["delay [ns]"] == [("2.50", "3.00"), ("2.50", "2.95"), ("2.50", "")]
     assert table["interface cells [%]"] == [("25.00", "0.00"), ("25.00", "38.44"), ("25.00", "")]
+    assert table["scan chain [mm]"] == [("1.20", "")] * 3
     for _, pairs in table_4_1([layout_metrics(1, 100.0), layout_metrics(4, 110.0)]):
         assert [theirs for _, theirs in pairs] == ["", ""]
 
@@ -176,6 +178,20 @@ def test_page_says_what_it_rests_on(page):
                  "the cells driven from another tile of a mesh have longer gates",
                  "of another design, a RI5CY core in 28 nm FDSOI"):  # fmt: skip
         assert text in page, text
+
+
+def test_page_shows_that_every_stage_of_poly_bias_keeps_the_period(result, page):
+    stages = page.split("Stages of the assignment")[1].split("</table>")[0]
+    rows = [re.findall("<td>([^<]*)</td>", row) for row in stages.split("<tr>")[2:]]
+    assert [row[:2] for row in rows] == [
+        [f"{n} × {n}", bias] for n in (2, 3) for bias in ("pb2", "pb1")
+    ]
+    for row in rows:
+        period, kept = map(float, row[5:])
+        assert period <= kept
+    for n, layout in result.layouts.items():
+        mine = [int(row[4].replace(",", "")) for row in rows if row[0].startswith(f"{n} ")]
+        assert n == 1 or mine == [(layout.bias_of("interface") == bias).sum() for bias in (2, 1)]
 
 
 # What follows looks at a real browser.
