@@ -360,6 +360,11 @@ def test_legend_takes_lines_away_and_values_are_read_by_pointer_and_keys(opened,
                        "Vdd-dithering", "FINE-VH 2 × 2", "FINE-VH 3 × 3"]  # fmt: skip
     opened.run("document.querySelectorAll('#curves .legend button')[2].click()")
     assert "Vdd-hopping" not in lines() and len(lines()) == 5
+    # Its entry is dim, not struck through as if it were wrong.
+    entries = "Array.from(document.querySelectorAll('#curves .legend button'), (entry) => "
+    assert set(opened.run(f"{entries} getComputedStyle(entry).textDecorationLine)")) == {"none"}
+    shown = opened.run(f"{entries} getComputedStyle(entry.querySelector('svg')).opacity)")
+    assert float(shown[2]) < 0.5 and shown[0] == "1"
     opened.run("document.querySelectorAll('#curves .legend button')[6].click()")
     assert lines()[-1] == "FINE-VH, no poly-bias, Algorithm 5"
 
