@@ -1,8 +1,9 @@
 """Timing constraints, and the subset of SDC from which they are read.
 
 Read: create_clock, set_input_delay, set_output_delay, set_load, set_case_analysis, set_false_path,
-with [get_ports ...], [get_clocks ...], [all_inputs], [all_outputs]. Nothing is executed: an SDC
-file is Tcl, and Tcl of any other kind is refused with its line.
+with [get_ports ...], [get_clocks ...], [all_inputs], [all_outputs]; set_timing_derate of all cells,
+all nets or both. Nothing is executed: an SDC file is Tcl, and Tcl of any other kind is refused with
+its line.
 """
 
 import re
@@ -32,6 +33,8 @@ class Constraints:
         Ports held constant.
     false_from, false_to : frozenset of str
         Ports whose paths are not timed.
+    cell_derate, net_derate : float
+        Factor on the delays of all cells, checks not included, and of all wires.
     """
 
     clocks: tuple[str, ...] = ()
@@ -43,13 +46,15 @@ class Constraints:
     case: Mapping[str, int] = field(default_factory=dict)
     false_from: frozenset[str] = frozenset()
     false_to: frozenset[str] = frozenset()
+    cell_derate: float = 1.0
+    net_derate: float = 1.0
 
 
 # A bit of a bus may stand without braces, as in [get_ports act[3]].
 _WORD = re.compile(r'\s*("[^"]*"|\{[^{}]*\}|[][;]|[^][\s{};"]+(?:\[[\d*?]+\])?)')
 _COMMANDS = (
     "create_clock", "set_input_delay", "set_output_delay", "set_load", "set_case_analysis",
-    "set_false_path",
+    "set_false_path", "set_timing_derate",
 )  # fmt: skip
 # Options of the commands read here, and whether each takes a value.
 _OPTIONS = {
@@ -57,6 +62,7 @@ _OPTIONS = {
     "-min": False, "-from": True, "-to": True, "-pin_load": False, "-add_delay": False,
     "-rise": False, "-fall": False, "-setup": False,
 }  # fmt: skip
+_DERATE_OPTIONS = {"-early": False, "-late": False, "-cell_delay": False, "-net_delay": False}
 _UNMATCHED = "brackets, braces or quotes that do not match"
 
 
@@ -150,6 +156,7 @@ class _Reader:
         self.case: dict[str, int] = {}
         self.false_from: set[str] = set()
         self.false_to: set[str] = set()
+        self.derates = {"-cell_delay": 1.0, "-net_delay": 1.0}
 
     def statement(self, words: list[str]) -> None:
         command, options, arguments = self.split(words)
@@ -161,6 +168,9 @@ class _Reader:
                 raise ValueError("give either -from or -to, with ports")
             self.false_from |= set(self.ports(options.get("-from", ()), self.inputs))
             self.false_to |= set(self.ports(options.get("-to", ()), self.outputs))
+            return
+        if command == "set_timing_derate":
+            self.derate(options, arguments)
             return
         if len(arguments) != 2 or len(arguments[0]) != 1:
             raise ValueError("expected a value and ports")
@@ -219,6 +229,17 @@ class _Reader:
         for port in ports:
             delays[port] = max(delays.get(port, seconds), seconds) if beside else seconds
 
+    def derate(self, options: Mapping[str, list[str]], arguments: list[list[str]]) -> None:
+        if len(arguments) != 1 or len(arguments[0]) != 1:
+            raise ValueError("expected a factor alone: derates of single objects are not read")
+        factor = float(arguments[0][0])
+        if not 0 < factor < inf:
+            raise ValueError(f"a derate must be positive and finite, not {arguments[0][0]}")
+        if "-early" in options and "-late" not in options:
+            return  # hold is not analysed
+        named = self.derates.keys() & options.keys()
+        self.derates.update(dict.fromkeys(named or self.derates, factor))
+
     def ports(self, patterns: Iterable[str], kind: list[str] | None = None) -> list[str]:
         """Port bits that match; a bus name stands for all its bits."""
         found = []
@@ -244,15 +265,16 @@ class _Reader:
         command, *rest = words
         if command not in _COMMANDS:
             raise ValueError(f"command '{command}' is not among the SDC commands that are read")
+        known = _DERATE_OPTIONS if command == "set_timing_derate" else _OPTIONS
         options: dict[str, list[str]] = {}
         arguments: list[list[str]] = []
         while rest:
             word = rest[0]
-            if word in _OPTIONS:
+            if word in known:
                 rest = rest[1:]
-                if _OPTIONS[word] and not rest:
+                if known[word] and not rest:
                     raise ValueError(f"{word} needs a value")
-                options[word], rest = self.take(rest, word) if _OPTIONS[word] else ([], rest)
+                options[word], rest = self.take(rest, word) if known[word] else ([], rest)
             elif re.fullmatch(r"-[a-z_]+", word):
                 raise ValueError(f"option {word} is not among those that are read")
             else:
@@ -304,4 +326,6 @@ class _Reader:
             case=self.case,
             false_from=frozenset(self.false_from),
             false_to=frozenset(self.false_to),
+            cell_derate=self.derates["-cell_delay"],
+            net_derate=self.derates["-net_delay"],
         )

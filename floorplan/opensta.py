@@ -111,6 +111,10 @@ def opensta_worst_slack(
             lines.append(f"set_false_path -from [get_ports {new}]")
         if name in constraints.false_to:
             lines.append(f"set_false_path -to [get_ports {new}]")
+    if constraints.cell_derate != 1:  # wire delays are read with theirs
+        lines.append(f"set_timing_derate -late -cell_delay {constraints.cell_derate:.12g}")
+        # The clock is ideal; OpenSTA would credit paths with the derates of its gates.
+        lines.append("set sta_crpr_enabled 0")
     joined = np.zeros(netlist.nets, dtype=bool)
     joined[netlist.pin_net[netlist.pin_net != OPEN]] = True
     lines += [

@@ -161,13 +161,13 @@ def _save(
     from voltile.floorplan.sizing_passes import largest_slopes, save_drives
 
     tables, records = problem.timer.tables, problem.records
-    cost = np.inf
+    derate, cost = problem.timer.graph.constraints.cell_derate, np.inf
     while problem.cost(drive) < (1 - _LITTLE) * cost:
         cost = problem.cost(drive)
         cheaper = save_drives(
             tables, drive, records, problem.instances, problem.drives, timing.load, timing.slew,
             timing.wire_delay, timing.arrival, np.stack(timing.required((1 - spare) * period)),
-            largest_slopes(tables, drive, records, timing.load, timing.slew),
+            derate * largest_slopes(tables, drive, records, timing.load, timing.slew), derate,
         )  # fmt: skip
         drive, timing, _ = keep_period(
             problem.timer, problem.wires, drive, cheaper, timing, cheaper != drive, period

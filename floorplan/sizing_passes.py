@@ -206,7 +206,7 @@ def cheapest_drives(
 def save_drives(
     tables: SupplyTables, drive: Ints, records: Records, instances: Instances, drives: Drives,
     load: Floats, slew: Floats, wire_delay: Floats, arrival: Floats, required: Floats,
-    by_slew: Floats,
+    by_slew: Floats, derate: float,
 ) -> Ints:  # fmt: skip
     """Return the cheapest drive of each instance in time, from starts of paths to their ends.
 
@@ -219,6 +219,8 @@ def save_drives(
         With the drives as they are, `wire_delay` included.
     by_slew : ndarray, shape (nodes,)
         By how much a higher slew brings `required` forward (`largest_slopes`).
+    derate : float
+        Factor on all delays of cells.
     """
     result, arrival, slew, before = drive.copy(), arrival.copy(), slew.copy(), slew
     for instance in instances.order:
@@ -231,7 +233,7 @@ def save_drives(
             if not (cheaper and _fits(instances, drives, instance, now, option, load)):
                 continue
             fits = True
-            _drive(tables, option, records, mine, load, slew, wire_delay, arrival)
+            _drive(tables, option, records, mine, load, slew, wire_delay, arrival, derate)
             for record in mine:
                 node = records.target[record]
                 steeper = by_slew[node] * max(slew[node] - before[node], 0.0)
@@ -240,7 +242,7 @@ def save_drives(
             if fits:
                 best = option
         result[instance] = best
-        _drive(tables, best, records, mine, load, slew, wire_delay, arrival)
+        _drive(tables, best, records, mine, load, slew, wire_delay, arrival, derate)
     return result
 
 
@@ -263,7 +265,7 @@ def _fits(
 @njit(cache=True)
 def _drive(
     tables: SupplyTables, option: int, records: Records, mine: Ints, load: Floats, slew: Floats,
-    wire_delay: Floats, arrival: Floats,
+    wire_delay: Floats, arrival: Floats, derate: float,
 ) -> None:  # fmt: skip
     """Fill in arrivals and slews of the nodes that an instance drives."""
     for record in mine:
@@ -275,5 +277,5 @@ def _drive(
         delay, output = _delay_and_slew(tables, row, load[node], slew[start])
         slew[node] = max(slew[node], output)
         for launch in range(len(arrival)):
-            latest = arrival[launch, start] + delay + wire_delay[node]
+            latest = arrival[launch, start] + derate * delay + wire_delay[node]
             arrival[launch, node] = max(arrival[launch, node], latest)

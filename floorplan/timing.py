@@ -242,6 +242,7 @@ class Timer:
         for edge in (0, 1):
             load[:, edge] += np.bincount(self._sink_net, sink[:, edge], minlength=nets)
         delay = wires.resistance[:, None] * (0.5 * wires.capacitance[:, None] + load)
+        delay *= self.graph.constraints.net_derate
         delay[self.graph.clocks.is_clock] = 0.0  # an ideal network
         return (load + wires.capacitance[:, None]).ravel(), delay.ravel()
 
@@ -264,7 +265,7 @@ class Timer:
         library : ndarray of int, shape (cells,)
             Which of the timer's libraries each instance is of.
         stretch : ndarray, shape (cells,), optional
-            Factor on every delay of each instance; by default 1.
+            Factor on every delay of each instance, beside that of the constraints; by default 1.
         """
         from voltile.floorplan.propagation import propagate
 
@@ -276,8 +277,8 @@ class Timer:
         if len(arrival) == 2:
             arrival[1, graph.source_fall] = 0.0
         level = self.driver_level(library)
-        if stretch is None:
-            stretch = np.ones(graph.netlist.cells)
+        stretch = np.ones(graph.netlist.cells) if stretch is None else stretch
+        stretch = stretch * graph.constraints.cell_derate
         delay = propagate(
             self.tables, self._low.arc, library, level, stretch, graph.source, graph.cell,
             graph.arc, graph.first, graph.end_node, load, wire_delay, arrival, slew,

@@ -50,13 +50,14 @@ def write_sdc(
     Parameters
     ----------
     derates : iterable of (float, sequence of str)
-        Factor on the delays of cells, and their instances.
+        Factor on the delays of cells, beside that of the constraints, and their instances.
     """
     lines = list(_lines(constraints))
     for factor, cells in derates:
-        if factor != 1 and cells:
+        if factor != 1 and cells:  # takes the place of the derate of all cells
             listed = f"[get_cells {{{' '.join(cells)}}}]"
-            lines.append(f"set_timing_derate -late -cell_delay {factor:.12g} {listed}")
+            product = factor * constraints.cell_derate
+            lines.append(f"set_timing_derate -late -cell_delay {product:.12g} {listed}")
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n")
 
@@ -79,6 +80,9 @@ def _lines(constraints: Constraints) -> Iterator[str]:
     for side, names in (("from", constraints.false_from), ("to", constraints.false_to)):
         if names:
             yield f"set_false_path -{side} {_ports(sorted(names))}"
+    for kind, factor in (("cell", constraints.cell_derate), ("net", constraints.net_derate)):
+        if factor != 1:
+            yield f"set_timing_derate -late -{kind}_delay {factor:.12g}"
 
 
 def _by_value(values: Mapping[str, float]) -> Iterator[tuple[float, list[str]]]:

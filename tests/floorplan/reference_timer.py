@@ -110,7 +110,8 @@ class ReferenceTimer:
         if self.phase(net) is not None:
             return 0.0
         pins, wire = self.load(net, edge)
-        return float(self.wires.resistance[net]) * (wire / 2 + pins)
+        delay = float(self.wires.resistance[net]) * (wire / 2 + pins)
+        return self.constraints.net_derate * delay
 
     def into(self, net, edge):
         """(from net, from edge, delay, output slew) of every arc that makes this edge."""
@@ -134,12 +135,13 @@ class ReferenceTimer:
             for in_edge in edges:
                 at = self.slew(before, in_edge), load
                 slower, flatter, ratio = 1.0, 1.0, self.ratio(cell, before)
+                derate = self.constraints.cell_derate
                 if self.low and ratio < 1 and kind == ArcType.COMBINATIONAL:
                     name = self.netlist.library.cell_name[int(self.netlist.cell_type[cell])]
                     key = (name, source, target, *(EDGES[item] for item in (in_edge, edge)), when)
                     slower = self.low.delay_factor(key, ratio)
                     flatter = self.low.slew_factor(key, ratio)
-                yield (before, in_edge, slower * bilinear(tables, delay, *at),
+                yield (before, in_edge, derate * slower * bilinear(tables, delay, *at),
                        flatter * bilinear(tables, slew, *at))  # fmt: skip
 
     def _slew(self, net, edge):

@@ -124,8 +124,36 @@ def test_units_are_those_that_are_given(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "cell", "net"),
+    [
+        ("set_timing_derate 1.1", 1.1, 1.1),
+        ("set_timing_derate -late 1.1", 1.1, 1.1),
+        ("set_timing_derate -late -cell_delay 1.1", 1.1, 1.0),
+        ("set_timing_derate 0.9 -net_delay -late", 1.0, 0.9),
+        ("set_timing_derate -early -late -cell_delay -net_delay 1.2", 1.2, 1.2),
+        ("set_timing_derate -early 0.8", 1.0, 1.0),
+        ("set_timing_derate 1.1\nset_timing_derate -net_delay 1.3", 1.1, 1.3),
+    ],
+)
+def test_derates_of_all_cells_and_nets(tmp_path, text, cell, net):
+    result = read(tmp_path, text)
+    assert (result.cell_derate, result.net_derate) == (cell, net)
+
+
+@pytest.mark.parametrize(
     ("statement", "message"),
     [
+        ("set_timing_derate -late 1.1 [get_cells u1]", "command 'get_cells' {refused}"),
+        ("set_timing_derate -late 1.1 u1",
+         "expected a factor alone: derates of single objects are not read"),
+        ("set_timing_derate -late",
+         "expected a factor alone: derates of single objects are not read"),
+        ("set_timing_derate 0", "a derate must be positive and finite, not 0"),
+        ("set_timing_derate nan", "a derate must be positive and finite, not nan"),
+        ("set_timing_derate -cell_check 1.1",
+         "option -cell_check is not among those that are read"),
+        ("set_timing_derate -clock 1.1", "option -clock is not among those that are read"),
+        ("set_input_delay 1 -late mode", "option -late is not among those that are read"),
         ("set_units -time ns",
          "command 'set_units' {refused}"),
         ("set_load 1 done; set_units -time ns", "command 'set_units' {refused}"),

@@ -23,7 +23,7 @@ def check(graph, period, folder):
     assert (result.period, result.fall) == pytest.approx(
         (expected.period, expected.fall), rel=1e-11
     )
-    for name in ("input_delay", "output_delay", "load"):
+    for name in ("input_delay", "output_delay", "load", "cell_derate", "net_derate"):
         assert getattr(result, name) == pytest.approx(getattr(expected, name), rel=1e-11, abs=0)
     return expected
 

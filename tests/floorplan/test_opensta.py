@@ -70,9 +70,10 @@ SURROUNDINGS = {
     ),
     "cases": Constraints(case={"a0": 0, "a2": 1}),
     "more cases": Constraints(case={"a0": 1, "a1": 1, "rst": 1}),
+    "derates": Constraints(cell_derate=1.13, net_derate=1.4),
     "all": Constraints(
         ("clk",), 0.0, 0.6, {"a1": 100e-12}, {"y0": 50e-12}, {"y2": 10e-15}, {"a3": 0},
-        frozenset({"rst"}), frozenset({"y4"}),
+        frozenset({"rst"}), frozenset({"y4"}), 1.05, 0.9,
     ),
 }  # fmt: skip
 

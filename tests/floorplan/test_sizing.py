@@ -88,6 +88,20 @@ def test_the_area_is_near_the_least_that_keeps_the_period(chain, choice, technol
     assert least * (1 - 1e-9) <= area <= 1.25 * least
 
 
+def test_derates_count_when_gates_are_sized(chain, choice, technology):
+    graph, wires, results = chain
+    slow = build_timing_graph(
+        graph.netlist, replace(graph.constraints, cell_derate=1.5, net_derate=1.5)
+    )
+    period = 2.4 * results[:, 0].min()  # 1.6 times what 1.5 times the delay takes
+    sizing = resize(slow, wires, choice, period)
+    found, area = timed(graph, technology, sizing.netlist.cell_type, wires)
+    assert sizing.timing.min_period == pytest.approx(1.5 * found, rel=1e-9)
+    assert 1.5 * found <= period * (1 + 1e-6)
+    least = results[1.5 * results[:, 0] <= period, 1].min()
+    assert least * (1 - 1e-9) <= area <= 1.25 * least
+
+
 def test_no_load_is_beyond_what_a_cell_may_drive(technology, choice):
     """However long the period, 100 fF take a cell that carries them."""
     library = technology.library(1.0)
