@@ -2,9 +2,10 @@
 
 One header of each tile is off, with VddH at one end and VddL at the other, whichever of them the
 tile is at (`voltile.pdk.header`). What it lets through leaves VddH and arrives at VddL, where as
-much less is drawn: the power of the fall from VddH to VddL is lost. The select flip-flop of a tile
-and the two drivers of its select wires leak at VddH; no path is timed through them, so that they
-are of the bias that leaks least.
+much less is drawn: the power of the fall from VddH to VddL is lost. (Where nothing draws from VddL,
+its converter takes the current back; converters count as without loss while they feed the core.)
+The select flip-flop of a tile and the two drivers of its select wires leak at VddH; no path is
+timed through them, so that they are of the bias that leaks least.
 
 To change the supply of a tile is to raise one gate and lower the other. The raised one draws
 C VddH^2; what the other one gives up flows to ground.
