@@ -86,8 +86,11 @@ def _draw(rows: Sequence[Sequence[dict[str, float]]]) -> None:
         lower.plot(x, [row["peak"] / 1e6 for row in part], marker="o", markersize=4, color="black")
         for axis in (upper, lower):
             axis.set_xscale("log")
-            axis.set_yscale("log")
             axis.grid(alpha=0.3, which="both")
+        upper.set_yscale("log")
+        # One tile has nothing to cut.
+        upper.set_ylim(0.5, None)
+        lower.set_ylim(0, None)
         lower.set_xlabel(label)
     axes[0, 0].set_ylabel("wall time [s]")
     axes[1, 0].set_ylabel("peak memory [MB]")

@@ -11,6 +11,7 @@ ClockStages : supplies, loads and transition times along a clock tree.
 PowerModel, PowerReport, PowerTotals : switching, internal and leakage power of each instance.
 SupplyPoints, evaluate_supplies : an uncut design at one supply after another.
 IntervalResult, evaluate_interval : FINE-VH on one mesh between one pair of supplies.
+TileStates : assignments of tiles to two supplies, timed and measured.
 OperatingCurve, ideal_dvfs, vdd_hopping, vdd_dithering, fine_vh : power over frequency.
 OperatingModes, ideal_modes, level_modes, fine_vh_modes : what a scheme can run at.
 rail_capacitance : what hangs on the virtual rail of each tile.
@@ -51,6 +52,7 @@ from voltile.power.recordings import recorded_stimulus
 from voltile.power.simulation import simulate
 from voltile.power.stimulus import Stimulus, data_inputs, random_stimulus, scheduled_stimulus
 from voltile.power.switching_costs import Converter, SwitchingCosts
+from voltile.power.vdd_search import TileStates
 from voltile.power.workload_trace import Trace, bursts, ramps, read_trace, write_trace
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "Stimulus",
     "SupplyPoints",
     "SwitchingCosts",
+    "TileStates",
     "Trace",
     "activity_from_arrays",
     "activity_to_arrays",
