@@ -6,6 +6,7 @@ series into docs/images/scaling.png.
 """
 
 import argparse
+import math
 import multiprocessing
 import shutil
 import time
@@ -81,15 +82,14 @@ def _draw(rows: Sequence[Sequence[dict[str, float]]]) -> None:
         upper, lower = axes[:, column]
         for name in (*STAGES, "total"):
             style = {"color": "black", "linewidth": 2} if name == "total" else {}
-            times = [row[name] for row in part]
+            # One tile has nothing to cut.
+            times = [row[name] if row[name] > 0.1 else math.nan for row in part]
             upper.plot(x, times, marker="o", markersize=4, label=name, **style)
         lower.plot(x, [row["peak"] / 1e6 for row in part], marker="o", markersize=4, color="black")
         for axis in (upper, lower):
             axis.set_xscale("log")
             axis.grid(alpha=0.3, which="both")
         upper.set_yscale("log")
-        # One tile has nothing to cut.
-        upper.set_ylim(0.5, None)
         lower.set_ylim(0, None)
         lower.set_xlabel(label)
     axes[0, 0].set_ylabel("wall time [s]")
