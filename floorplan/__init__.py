@@ -14,7 +14,7 @@ TileGrid, make_tile_grid : a core cut into N x N tiles.
 place, check_mesh, place_and_size, resize_placed, PlacedDesign : placement, alone and with sizing.
 Placement, placement_to_arrays, placement_from_arrays : where cells stand.
 interface_cells, assign_bias, BiasPlan, BiasStage : poly-bias, longer gates where time is left.
-overloaded_nets : nets that load their drivers with more than these may carry.
+relative_loads : how much nets load their drivers, against what these may carry.
 use_slack, cell_slack : slower versions of cells within a clock period.
 MuxCells, mux_cells, mux_models : the Vdd-MUX of a technology, as LEF and Verilog.
 MuxReserve : room for Vdd-MUX that tiles keep before placement.
@@ -49,7 +49,7 @@ from voltile.floorplan.netlist import (
     write_verilog,
 )
 from voltile.floorplan.opensta import opensta_worst_slack
-from voltile.floorplan.overload import overloaded_nets
+from voltile.floorplan.overload import relative_loads
 from voltile.floorplan.physical_synthesis import (
     PlacedDesign,
     place_and_size,
@@ -123,13 +123,13 @@ __all__ = [
     "netlist_from_arrays",
     "netlist_to_arrays",
     "opensta_worst_slack",
-    "overloaded_nets",
     "place",
     "place_and_size",
     "place_muxes",
     "placement_from_arrays",
     "placement_to_arrays",
     "read_sdc",
+    "relative_loads",
     "resize_placed",
     "select_vdd",
     "size_headers",

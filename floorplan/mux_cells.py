@@ -22,7 +22,8 @@ from voltile.pdk.lef_writer import Footprint, Site, lef_text
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_ROUNDING = 1e-9
+# A width this much too small, relative, is enough, rounded.
+ROUNDING = 1e-9
 # Fingers of each of the two headers: the variants there are.
 FINGERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 # Fingers, and at how many borders, from the smallest to the largest width of a row's headers.
@@ -143,7 +144,7 @@ class MuxCells:
         """
         n, per_finger = isqrt(len(width)), tile_rows * self.header.finger_width
         worst, most = int(np.argmax(width)), CHOICES[-1][0] * CHOICES[-1][1] * per_finger
-        if width[worst] > most * (1 + _ROUNDING):
+        if width[worst] > most * (1 + ROUNDING):
             raise PlacementInfeasible(
                 f"{n} x {n} tiles cannot hold their Vdd-MUX: tile {worst} needs headers of "
                 f"{width[worst] * 1e6:.0f} µm, and its {tile_rows} rows hold {most * 1e6:.0f} µm; "
@@ -151,7 +152,7 @@ class MuxCells:
                 n,
             )
         total = np.prod(CHOICES, axis=1)
-        chosen = np.searchsorted(total, width / per_finger * (1 - _ROUNDING))
+        chosen = np.searchsorted(total, width / per_finger * (1 - ROUNDING))
         fingers, borders = np.array(CHOICES)[chosen].T
         return fingers, borders
 

@@ -1,4 +1,4 @@
-"""Nets that load their drivers with more than these may carry."""
+"""How much nets load their drivers, against what these may carry."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,12 @@ from voltile.floorplan.netlist import OPEN
 from voltile.floorplan.timing_graph import TimingGraph
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
-def overloaded_nets(graph: TimingGraph, load: Floats, limit: Floats) -> Ints:
-    """Return them; clock nets, whose network is ideal, are none.
+def relative_loads(graph: TimingGraph, load: Floats, limit: Floats) -> Floats:
+    """Return the load of each net over what its driver may carry, shape (nets,).
+
+    0 for nets that no path leads into: constant ones, and clocks, whose network is ideal.
 
     Parameters
     ----------
@@ -21,7 +22,11 @@ def overloaded_nets(graph: TimingGraph, load: Floats, limit: Floats) -> Ints:
         What each output pin may drive [F].
     """
     netlist = graph.netlist
-    net = netlist.pin_net
-    pins = np.flatnonzero(netlist.pin_is_output & (net != OPEN))
-    pins = pins[~graph.clocks.is_clock[net[pins]]]
-    return np.asarray(net[pins[load.reshape(-1, 2).max(axis=1)[net[pins]] > limit[pins]]])
+    switches = np.zeros(netlist.nets, dtype=bool)
+    switches[graph.end_node >> 1] = True
+    pins = np.flatnonzero(netlist.pin_is_output & (netlist.pin_net != OPEN))
+    pins = pins[switches[netlist.pin_net[pins]]]
+    net = netlist.pin_net[pins]
+    result = np.zeros(netlist.nets)
+    result[net] = load.reshape(-1, 2).max(axis=1)[net] / limit[pins]
+    return result

@@ -96,8 +96,7 @@ def _search(
     from voltile.floorplan.sizing_passes import cheapest_drives, mean_slopes
 
     def badness(drive: Ints, timing: Timing) -> tuple[int, float, float]:
-        overloaded = problem.overloaded(drive, timing)
-        return overloaded, max(timing.min_period, period), problem.cost(drive)
+        return problem.overload(drive, timing), max(timing.min_period, period), problem.cost(drive)
 
     tables, records = problem.timer.tables, problem.records
     weights, price = _Weights(problem), _LEAST_PRICE

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.floorplan.overload import overloaded_nets
+from voltile.floorplan.overload import relative_loads
 from voltile.floorplan.slack_use import cell_level
 from voltile.floorplan.timing import Timer, Timing, Wires
 from voltile.pdk import CellLibrary, DriveChoice
@@ -106,11 +106,12 @@ class SizingProblem:
         """Cost of all instances together."""
         return float(self.drives.cost[drive, np.arange(len(drive))].sum())
 
-    def overloaded(self, drive: Ints, timing: Timing) -> int:
-        """Nets that load their drivers with more than these may drive."""
+    def overload(self, drive: Ints, timing: Timing) -> int:
+        """Nets that load their drivers with more than these may drive, one more per octave."""
         netlist = self.timer.graph.netlist
         limit = self.drives.max_load[drive[netlist.pin_cell], netlist.pin_library]
-        return len(overloaded_nets(self.timer.graph, timing.load, limit))
+        relative = relative_loads(self.timer.graph, timing.load, limit)
+        return int(np.ceil(np.log2(relative[relative > 1])).sum())
 
     @cached_property
     def records(self) -> Records:

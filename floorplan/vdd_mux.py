@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import PlacementInfeasible, VoltileError
-from voltile.floorplan.mux_cells import CHOICES, MuxCells, MuxVariant
+from voltile.floorplan.mux_cells import CHOICES, ROUNDING, MuxCells, MuxVariant
 from voltile.floorplan.tiles import TileGrid
 from voltile.pdk import Header
 
@@ -27,7 +27,6 @@ Ints = NDArray[np.int64]
 
 # Part of the supply that a header may drop at the peak current.
 DROP = 0.02
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ def _choose(grid: TileGrid, cells: MuxCells, width: Floats) -> tuple[Ints, Ints]
         needed = cells.columns(*every)
         fits = (np.array(needed[:2]) <= kept).all(axis=0)
         fits &= np.sum(needed[:2], axis=0) + needed.flop <= grid.tile_width
-        enough = choice[0] * choice[1] * per_finger >= width * (1 - _ROUNDING)
+        enough = choice[0] * choice[1] * per_finger >= width * (1 - ROUNDING)
         taken = fits & enough & (fingers == 0)
         fingers[taken], borders[taken] = choice
     if not fingers.all():

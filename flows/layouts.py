@@ -28,9 +28,9 @@ from voltile.floorplan import (
     muxes_to_arrays,
     netlist_from_arrays,
     netlist_to_arrays,
-    overloaded_nets,
     placement_from_arrays,
     placement_to_arrays,
+    relative_loads,
 )
 from voltile.flows.header_currents import Pair, pair_currents
 from voltile.pdk import LibrarySet, Technology
@@ -115,12 +115,12 @@ class Layout:
         return PlacedDesign(self.graph, self.placement).min_period(self.technology)
 
     @cached_property
-    def overloaded(self) -> Ints:
-        """Nets that load their drivers with more than the library allows, shape (nets,)."""
+    def relative_load(self) -> Floats:
+        """Load of each net over what the library allows its driver, shape (nets,)."""
         graph, library = self.graph, self.technology.library(self.technology.nominal_vdd)
         every = np.zeros(graph.netlist.cells, dtype=np.int64)
         load, _ = Timer(graph, [library]).loads(every, self.wires)
-        return overloaded_nets(graph, load, library.pin_max_capacitance[graph.netlist.pin_library])
+        return relative_loads(graph, load, library.pin_max_capacitance[graph.netlist.pin_library])
 
     def slowest(self) -> float:
         """Shortest clock period at the highest supply, of the slowest variant [s].

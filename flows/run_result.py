@@ -150,19 +150,18 @@ class RunResult:
             for n, period in self.min_period.items()
             if period > wanted * (1 + _SLOWER)
         ]
-        overloaded = {n: layout for n, layout in sorted(self.layouts.items())
-                      if len(layout.overloaded)}  # fmt: skip
-        if overloaded:
-            counts = (
-                f"{len(layout.overloaded)} in {f'{n} x {n} tiles' if n > 1 else 'the uncut layout'}"
-                for n, layout in overloaded.items()
-            )
-            layout = next(iter(overloaded.values()))
+        overloaded = {n: int((layout.relative_load > 1).sum())
+                      for n, layout in sorted(self.layouts.items())}  # fmt: skip
+        if any(overloaded.values()):
+            counts = (f"{count} in {f'{n} x {n} tiles' if n > 1 else 'the uncut layout'}"
+                      for n, count in overloaded.items() if count)  # fmt: skip
+            worst = max(self.layouts.values(), key=lambda layout: layout.relative_load.max())
+            net = int(worst.relative_load.argmax())
             sentences.append(
-                f"nets load their drivers with more than the library allows, and no drive carries "
-                f"them: {', '.join(counts)}, such as "
-                f"{layout.graph.netlist.net_name[layout.overloaded[0]]}; their delays are beyond "
-                f"what the library's tables cover"
+                f"nets load their drivers with more than the library allows, since no drive "
+                f"carries them or cells moved after sizing: {', '.join(counts)}; the worst is "
+                f"{worst.graph.netlist.net_name[net]} with {worst.relative_load[net]:.2f} times as "
+                f"much"
             )
         table = self.technology.mixed_supply
         if table is not None:
@@ -214,7 +213,7 @@ def _layout_metrics(layout: Layout) -> dict[str, Any]:
         "min_period_s": layout.min_period,
         "interface_cells": float(layout.interface.mean()),
         "largest_drop": layout.largest_drop,
-        "overloaded_nets": len(layout.overloaded),
+        "overloaded_nets": int((layout.relative_load > 1).sum()),
         "poly_bias": {
             name: np.bincount(plan.bias, minlength=len(layout.technology.biases)).tolist()
             for name, plan in layout.bias.items()

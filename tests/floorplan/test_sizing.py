@@ -15,7 +15,7 @@ from voltile.floorplan import (
     Wires,
     build_timing_graph,
     cell_slack,
-    overloaded_nets,
+    relative_loads,
     synthesize,
 )
 from voltile.floorplan.sizing import resize
@@ -117,19 +117,24 @@ def test_no_load_is_beyond_what_a_cell_may_drive(technology, choice):
     assert library.cell_name[sizing.netlist.cell_type[0]] == f"inv_x{enough}"
 
 
-def test_nets_that_no_drive_carries_are_told(technology, choice):
-    """The strongest inverter before ten times what it may drive, beside a small load."""
+def test_nets_that_no_drive_carries_get_the_strongest_and_are_told(technology, choice):
+    """The strongest inverter before ten times what it may drive, beside a small load and a tie."""
     library = technology.library(1.0)
     strongest = library.pin_max_capacitance[library.pin_index[library.cell_index["inv_x16"], "Y"]]
-    cells = {"u": ("inv_x1", {"A": "a", "Y": "y"}), "v": ("inv_x1", {"A": "a", "Y": "z"})}
-    for load, expected in ((10 * strongest, ["y"]), (0.9 * strongest, [])):
-        constraints = Constraints(input_delay={"a": 0.0}, load={"y": load, "z": 1e-15})
-        graph = graph_of(technology, cells, ["a"], ["y", "z"], constraints)
+    cells = {"u": ("inv_x1", {"A": "a", "Y": "y"}), "v": ("inv_x1", {"A": "a", "Y": "z"}),
+             "t": ("tie1_x1", {"Y": "one"})}  # fmt: skip
+    for share in (10, 0.9):
+        constraints = Constraints(
+            input_delay={"a": 0.0}, load={"y": share * strongest, "z": 1e-15, "one": 1e-9}
+        )
+        graph = graph_of(technology, cells, ["a"], ["y", "z", "one"], constraints)
         sizing = resize(graph, Wires.none(graph.netlist), choice, 1e-6)
         netlist = sizing.netlist
         limit = library.pin_max_capacitance[netlist.pin_library]
-        found = overloaded_nets(graph, sizing.timing.load, limit)
-        assert [netlist.net_name[net] for net in found] == expected
+        found = dict(zip(netlist.net_name, relative_loads(graph, sizing.timing.load, limit),
+                         strict=True))  # fmt: skip
+        assert found["y"] == pytest.approx(share)
+        assert 0 < found["z"] < 1 and found["a"] == found["one"] == 0
 
 
 def test_cells_on_clock_nets_keep_their_drive(technology, choice):
