@@ -51,7 +51,9 @@ def row(result: RunResult) -> str:
 
 if __name__ == "__main__":
     parser = parser_of(__doc__)
-    parser.add_argument("designs", nargs="*", choices=PREPARED, default=["grid-4x4", "picorv32"])
+    parser.add_argument(
+        "--designs", nargs="+", choices=PREPARED, default=["grid-4x4", "picorv32"]
+    )  # fmt: skip
     given = parser.parse_args()
     with faults_through(parser):
         main(given.designs)

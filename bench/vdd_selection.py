@@ -18,7 +18,7 @@ from voltile.flows import RunResult
 from voltile.power import IntervalResult, PowerModel, TileStates, evaluate_interval
 
 HEAD = (
-    "| tiles | interval [V] | Algorithm 5 [s] | and search [s] | states timed of all "
+    "| tiles | interval [V] | Algorithm 5 [s] | and search [s] | states kept "
     "| frequencies | Algorithm 5 above the least | search above the least | search at the least |"
 )
 
@@ -54,8 +54,8 @@ def row(result: RunResult, n: int, ends: tuple[float, float], below: float) -> f
     least = enumerated(TileStates(design, model), served) if n <= 3 else at_best(found, served)
     published = np.array([power(found, found.published(item), item) for item in served])
     best = at_best(found, served)
-    timed = f"{len(found.period)} of {2**tiles}" if n <= 3 else f"{len(found.period)}"
-    print(f"| {n} x {n} | {ends[0]:.2f}-{ends[1]:.2f} | {plain:.2f} | {searched:.2f} | {timed} | "
+    kept = f"{len(found.period)} of {2**tiles}" if n <= 3 else f"{len(found.period)}"
+    print(f"| {n} x {n} | {ends[0]:.2f}-{ends[1]:.2f} | {plain:.2f} | {searched:.2f} | {kept} | "
           f"{len(served)} | {np.mean(published / least - 1):.2%} | {np.mean(best / least - 1):.2%} "
           f"| {np.sum(best <= least * (1 + 1e-9))} of {len(served)} |", flush=True)  # fmt: skip
     return float(plan.reach)
