@@ -34,7 +34,7 @@ def test_unknown_design_is_named_beside_the_known_ones(name):
 
 
 def test_fault_in_the_input_is_one_line():
-    done = call("vdd_selection", "picorv32", "0")
+    done = call("vdd_selection", "picorv32", "--tiles", "0")
     assert (done.returncode, done.stderr) == (2, "tiles must be 1 or more, not 0\n")
 
 
