@@ -2,6 +2,7 @@
 
 Public names
 ------------
+ProcessingElement, OperandMode : the interface of the processing elements.
 ScalableMac : processing element for full, mixed and half precision (Fig. 3.13, Algorithm 3).
 Grid : rows x cols of them under one broadcast control word.
 RoundHalfEven : the combinational round unit by itself.
@@ -23,6 +24,7 @@ from voltile.hdl.control import (
 )
 from voltile.hdl.export import to_rtlil, write_verilog
 from voltile.hdl.grid import Grid
+from voltile.hdl.pe import OperandMode, ProcessingElement
 from voltile.hdl.rounding import RoundHalfEven
 from voltile.hdl.scalable_mac import ScalableMac
 from voltile.hdl.schedule import (
@@ -41,6 +43,8 @@ __all__ = [
     "DotProduct",
     "Features",
     "Grid",
+    "OperandMode",
+    "ProcessingElement",
     "RoundHalfEven",
     "ScalableMac",
     "Schedule",
