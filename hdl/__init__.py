@@ -10,7 +10,8 @@ Addend, WeightPart, Shift : values of the fields of the control word.
 control_fields, control_layout, control_signature : the control word as fields, value and ports.
 DotProduct, Features, Target : one dot product to schedule, and where its operands and result lie.
 Schedule, schedule_dot_products : control word and operand index of every cycle.
-mac_stimulus, grid_stimulus, drain_cycles : the same as the value of every port in every cycle.
+mac_stimulus, element_stimulus, grid_stimulus, drain_cycles : the same as the value of every port in
+    every cycle.
 to_rtlil, write_verilog : a component as RTLIL text or as a Verilog-2005 file.
 """
 
@@ -27,16 +28,9 @@ from voltile.hdl.grid import Grid
 from voltile.hdl.pe import OperandMode, ProcessingElement
 from voltile.hdl.rounding import RoundHalfEven
 from voltile.hdl.scalable_mac import ScalableMac
-from voltile.hdl.schedule import (
-    DotProduct,
-    Features,
-    Schedule,
-    Target,
-    drain_cycles,
-    grid_stimulus,
-    mac_stimulus,
-    schedule_dot_products,
-)
+from voltile.hdl.scalable_schedule import schedule_dot_products
+from voltile.hdl.schedule import DotProduct, Features, Schedule, Target
+from voltile.hdl.stimulus import drain_cycles, element_stimulus, grid_stimulus, mac_stimulus
 
 __all__ = [
     "Addend",
@@ -55,6 +49,7 @@ __all__ = [
     "control_layout",
     "control_signature",
     "drain_cycles",
+    "element_stimulus",
     "grid_stimulus",
     "mac_stimulus",
     "schedule_dot_products",
