@@ -78,6 +78,28 @@ def control_fields(acc_width: int) -> dict:
     }
 
 
+def packed_control_fields(acc_width: int, mixed: bool) -> dict:
+    """Return the control word of an element that multiplies all operands of a word at once.
+
+    Beside the fields of all words:
+
+    ``product``
+        The operands are multiplied and added; otherwise the word is idle.
+    ``half``, ``mixed``
+        Precision; with neither it is full. `mixed` is missing where there is no such precision.
+    ``bias``
+        With `clear`: start from the bias instead of zero.
+    """
+    return {
+        "product": 1,
+        "half": 1,
+        **({"mixed": 1} if mixed else {}),
+        "clear": 1,
+        "bias": 1,
+        **_capture_fields(acc_width),
+    }
+
+
 def control_layout(fields: dict) -> data.StructLayout:
     """Return a control word as one packed value."""
     return data.StructLayout(fields)

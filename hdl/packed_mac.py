@@ -1,0 +1,189 @@
+"""Processing elements that multiply all operands of a word at once, in four multipliers."""
+
+from collections.abc import Collection, Mapping
+from functools import reduce
+from operator import or_
+from typing import ClassVar, NamedTuple
+
+from amaranth import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data
+
+from voltile.core import Precision
+from voltile.hdl.control import packed_control_fields
+from voltile.hdl.multiplier import multiply
+from voltile.hdl.output_stage import write_output
+from voltile.hdl.pe import ProcessingElement
+from voltile.hdl.saturation import saturate
+
+
+class Digit(NamedTuple):
+    """K bits of an operand word, counted from its top, and whether they are signed."""
+
+    place: int
+    signed: bool
+
+
+class Factors(NamedTuple):
+    """What a multiplier multiplies."""
+
+    act: Digit
+    weight: Digit
+
+
+class PackedMac(ProcessingElement):
+    """Processing element with four multipliers p0 .. p3, whose products are added at once.
+
+    ::
+
+        full    r += (p0 << 2K) + ((p1 + p2) << K) + p3
+        mixed   r += ((p0 + p3) << 2K) + ((p1 + p2) << K)
+        half    r += (p0 + p1 + p2 + p3) << 2K
+
+    So the sum has the radix point of the product of two N-bit operands at every precision, that of
+    the bias, and the accumulator needs no shifter. `r` starts from zero or from the bias, and
+    saturates at `acc_width` bits with every addition; then ``o = saturate(r >> position)`` to N or
+    K bits, where the right shift truncates (floor).
+
+    Pipeline: operand registers; selection of digits and isolation registers; multiply, add and
+    accumulate; the output registers load from the accumulator in that same third stage.
+
+    Zero-skipping, per multiplier: when one of its factors is zero, or it has none at that
+    precision, its registers hold and its product is masked. The accumulator is enabled only if a
+    product is not zero or a dot product starts. Digits that a precision does not use are not
+    loaded. The output logic is isolated outside of captures. Enabled registers have neither reset
+    nor other priorities, so that synthesis turns every enable into a clock gate.
+
+    Attributes
+    ----------
+    multipliers : tuple of 4 mappings of Precision to Factors
+        What each multiplier takes; one that is missing at a precision adds nothing.
+    """
+
+    multipliers: ClassVar[tuple[Mapping[Precision, Factors], ...]]
+
+    def __init__(self, width: int, acc_width: int, word_width: int):
+        fields = packed_control_fields(acc_width, mixed=Precision.MIXED in self.modes)
+        super().__init__(width, acc_width, word_width, word_width, fields)
+
+    def elaborate(self, platform):
+        m = Module()
+        self._operand_stage(m)
+        step, factors = self._select_stage(m)
+        acc = self._accumulate_stage(m, step, factors)
+        write_output(m, self, step, acc)
+        return m
+
+    def _operand_stage(self, m):
+        """Register the control word and, of the operands, the digits that it uses."""
+        self._register_word(m)
+        for name in Factors._fields:
+            port, register = getattr(self, name), getattr(self, f"{name}_reg")
+            for place in range(len(register) // (self.width // 2)):
+                users = {
+                    precision
+                    for multiplier in self.multipliers
+                    for precision, factors in multiplier.items()
+                    if getattr(factors, name).place == place
+                }
+                with m.If(self.ctl.product & _has_one_of(self.ctl, users, self.modes)):
+                    m.d.sync += self._digit(register, place).eq(self._digit(port, place))
+        with m.If(self.ctl.bias):
+            m.d.sync += self.bias_reg.eq(self.bias)
+
+    def _select_stage(self, m):
+        """Give each multiplier its digits; isolate it from them when one is zero."""
+        word = self.word
+        step = Signal(data.StructLayout({"used": 4, "update": 1} | word.shape().members))
+        used = Signal(4)
+        factors = []
+        for number, multiplier in enumerate(self.multipliers):
+            digits = {name: self._select(word, multiplier, name) for name in Factors._fields}
+            isolated = {
+                name: Signal(len(digit), reset_less=True, name=f"{name}_{number}")
+                for name, digit in digits.items()
+            }
+            m.d.comb += used[number].eq(
+                word.product
+                & _has_one_of(word, multiplier, self.modes)
+                & digits["act"].any()
+                & digits["weight"].any()
+            )
+            with m.If(used[number]):
+                m.d.sync += [isolated[name].eq(digit) for name, digit in digits.items()]
+            factors.append(isolated)
+        m.d.sync += [step[name].eq(word[name]) for name, _ in word.shape()]
+        m.d.sync += [step.used.eq(used), step.update.eq(used.any() | word.clear)]
+        return step, factors
+
+    def _accumulate_stage(self, m, step, factors):
+        """Multiply, add and saturate; return the accumulator as it was before."""
+        half = self.width // 2
+        full = _has_one_of(step, {Precision.FULL}, self.modes)
+        products = []
+        for number, (multiplier, pair) in enumerate(zip(self.multipliers, factors, strict=True)):
+            signs = {
+                name: _has_one_of(
+                    step,
+                    {mode for mode, of in multiplier.items() if getattr(of, name).signed},
+                    multiplier,
+                )
+                for name in Factors._fields
+            }
+            product = multiply(m, pair["act"], pair["weight"], signs["act"], signs["weight"])
+            products.append(Mux(step.used[number], product, 0))
+
+        # The last product has the lowest digits at full precision: it fits below the first one.
+        below, beside = products[3][: 2 * half], Mux(full, 0, products[3])
+        upper = Signal(signed(2 * half + 1))
+        middle = Signal(signed(2 * half + 1))
+        m.d.comb += [upper.eq(products[0] + beside), middle.eq(products[1] + products[2])]
+        shifted = middle << half
+        if Precision.HALF in self.multipliers[1]:
+            shifted = Mux(step.half, middle << 2 * half, shifted)
+
+        acc = Signal(signed(self.acc_width), reset_less=True)
+        kept = Signal(signed(self.acc_width))
+        # Room for the largest sum, of four K x K products.
+        total = Signal(signed(max(self.acc_width, 4 * half + 2) + 1))
+        with m.If(~step.clear):
+            m.d.comb += kept.eq(acc)
+        with m.Elif(step.bias):
+            m.d.comb += kept.eq(self.bias_reg.as_signed())
+        m.d.comb += total.eq(kept + Cat(Mux(full, below, 0), upper).as_signed() + shifted)
+        total_clamped, _ = saturate(m, total, self.acc_width)
+        with m.If(step.update):
+            m.d.sync += acc.eq(total_clamped)
+        return acc
+
+    def _digit(self, word, place):
+        """Return digit `place` of an operand word."""
+        half = self.width // 2
+        low = len(word) - (place + 1) * half
+        return word[low : low + half]
+
+    def _select(self, word, multiplier, name):
+        """Return the digit that the precision of `word` gives a multiplier."""
+        register = getattr(self, f"{name}_reg")
+        users = {}
+        for mode, factors in multiplier.items():
+            users.setdefault(getattr(factors, name).place, set()).add(mode)
+        (first, _), *others = users.items()
+        selected = self._digit(register, first)
+        for place, modes in others:
+            selected = Mux(
+                _has_one_of(word, modes, multiplier), self._digit(register, place), selected
+            )
+        return selected
+
+
+def _has_one_of(word, wanted: Collection[Precision], possible: Collection[Precision]) -> Value:
+    """Return whether a control word of one of the `possible` precisions is one of `wanted`."""
+    if set(wanted) == set(possible):
+        return C(1)
+    mixed = word.mixed if Precision.MIXED in possible else C(0)
+    flags = {
+        Precision.FULL: ~(word.half | mixed),
+        Precision.MIXED: mixed,
+        Precision.HALF: word.half,
+    }
+    return reduce(or_, (flags[mode] for mode in wanted), C(0))
