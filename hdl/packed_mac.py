@@ -93,7 +93,10 @@ class PackedMac(ProcessingElement):
     def _select_stage(self, m):
         """Give each multiplier its digits; isolate it from them when one is zero."""
         word = self.word
-        step = Signal(data.StructLayout({"used": 4, "update": 1} | word.shape().members))
+        passed_on = {
+            name: shape for name, shape in word.shape().members.items() if name != "product"
+        }
+        step = Signal(data.StructLayout({"used": 4, "update": 1} | passed_on))
         used = Signal(4)
         factors = []
         for number, multiplier in enumerate(self.multipliers):
@@ -111,7 +114,7 @@ class PackedMac(ProcessingElement):
             with m.If(used[number]):
                 m.d.sync += [isolated[name].eq(digit) for name, digit in digits.items()]
             factors.append(isolated)
-        m.d.sync += [step[name].eq(word[name]) for name, _ in word.shape()]
+        m.d.sync += [step[name].eq(word[name]) for name in passed_on]
         m.d.sync += [step.used.eq(used), step.update.eq(used.any() | word.clear)]
         return step, factors
 
