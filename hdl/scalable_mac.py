@@ -1,10 +1,11 @@
 """The precision-scalable processing element (dissertation 3.4.3, Fig. 3.13, Algorithm 3)."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data
 
 from voltile.core import Precision
 from voltile.hdl.control import Addend, Shift, WeightPart, control_fields
+from voltile.hdl.multiplier import multiply
 from voltile.hdl.output_stage import write_output
 from voltile.hdl.pe import OperandMode, ProcessingElement
 from voltile.hdl.rounding import round_half_even
@@ -81,8 +82,9 @@ class ScalableMac(ProcessingElement):
     def elaborate(self, platform):
         m = Module()
         self._operand_stage(m)
-        step, act_factor, weight_factor = self._select_stage(m)
-        aligned = self._accumulate_stage(m, step, act_factor * weight_factor)
+        step, act, weight = self._select_stage(m)
+        product = multiply(m, act.part, weight.part, act.signed, weight.signed)
+        aligned = self._accumulate_stage(m, step, product)
         write_output(m, self, step, aligned)
         return m
 
@@ -96,30 +98,30 @@ class ScalableMac(ProcessingElement):
                 m.d.sync += self.bias_reg.eq(self.bias)
 
     def _select_stage(self, m):
-        """Make the two (K+1)-bit factors; isolate the multiplier from them when one is zero."""
+        """Make the two factors, K bits and a sign flag; isolate the multiplier when one is zero."""
         half = self.width // 2
         word, act, weight = self.word, self.act_reg, self.weight_reg
-        act_half = Signal(half)
-        act_next = Signal(half + 1)
-        weight_next = Signal(half + 1)
+        factor = data.StructLayout({"part": half, "signed": 1})
+        act_next, weight_next = Signal(factor), Signal(factor)
         weight_rounded = round_half_even(m, weight, half)
         m.d.comb += [
-            act_half.eq(Mux(word.act_high, act[half:], act[:half])),
-            act_next.eq(Cat(act_half, act_half[-1] & word.act_signed)),
+            act_next.part.eq(Mux(word.act_high, act[half:], act[:half])),
+            act_next.signed.eq(word.act_signed),
+            weight_next.signed.eq(word.weight_part != WeightPart.LOW),
         ]
         with m.Switch(word.weight_part):
             with m.Case(WeightPart.LOW):
-                m.d.comb += weight_next.eq(weight[:half])
+                m.d.comb += weight_next.part.eq(weight[:half])
             with m.Case(WeightPart.HIGH):
-                m.d.comb += weight_next.eq(weight[half:].as_signed())
+                m.d.comb += weight_next.part.eq(weight[half:])
             with m.Default():
-                m.d.comb += weight_next.eq(weight_rounded)
+                m.d.comb += weight_next.part.eq(weight_rounded)
 
         nonzero = Signal()
-        m.d.comb += nonzero.eq(act_next.any() & weight_next.any())
+        m.d.comb += nonzero.eq(act_next.part.any() & weight_next.part.any())
 
-        act_factor = Signal(signed(half + 1), reset_less=True)
-        weight_factor = Signal(signed(half + 1), reset_less=True)
+        act_factor = Signal(factor, reset_less=True)
+        weight_factor = Signal(factor, reset_less=True)
         step = Signal(step_layout(self.acc_width))
         m.d.sync += [
             step.product.eq(0),
