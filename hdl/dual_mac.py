@@ -1,5 +1,7 @@
 """The reconfigurable processing element of Fig. 3.4: one 16 x 16 or two 8 x 8 MACs a cycle."""
 
+from amaranth import Cat, Mux, Signal
+
 from voltile.core import Precision
 from voltile.hdl.packed_mac import Digit, Factors, PackedMac
 from voltile.hdl.pe import OperandMode
@@ -12,18 +14,18 @@ class DualMac(PackedMac):
     """Processing element that adds one N x N or two K x K bit products a cycle, K = N/2.
 
     The N x N product is made of four (K+1)x(K+1) products, of which the low-precision mode uses two
-    as they are (`PackedMac` has the equations). The other two are off then, and with them their
-    addition between the first two; and the accumulator adds above its 2K lowest bits only. So that
-    mode has a shorter critical path, and a clock period or a supply of its own: timing with case
-    analysis, ``ctl__half`` held at 1, gives it.
+    as they are (`PackedMac` has the equations). These are the two that full precision adds to each
+    other before all else. Low precision passes by that addition, with the same two multipliers
+    before it and the same accumulator behind it, and so has a shorter critical path; the other two
+    multipliers are off. Timing with case analysis, ``ctl__half`` held at 1, shows it.
 
     Words have N bits: one operand, or two of K bits, the first on top. Weights of K bits come
     rounded (`WeightReconfiguration`).
 
-    - Cycles per dot product of length M: ``max(ceil(M / products), 1 + bias)`` with one product a
-      cycle at full and two at half precision, also the reciprocal throughput of dot products issued
-      back to back, at any mix of both. The bias comes with the first word.
-    - Latency: a first word in cycle t gives a result from cycle ``t + cycles + 3`` on.
+    - Cycles per dot product of length M: ``ceil(M / products)``, with one product a cycle at full
+      and two at half precision, and with a bias at least 3; also the reciprocal throughput of dot
+      products issued back to back, at any mix of both. The bias comes with the first word.
+    - Latency: a first word in cycle t gives a result from cycle ``t + cycles + 4`` on.
 
     Reset: synchronous, `rst` high for one cycle; it empties the pipeline of control words. Data
     registers are not reset: the accumulator is defined from the first `clear`, and an output half
@@ -41,7 +43,7 @@ class DualMac(PackedMac):
     -----
     As `ProcessingElement`, with ``act_width = weight_width = width``; control word
     `packed_control_fields` without ``mixed``. The bias is taken with the word that has ``bias``
-    set, the first of its dot product; two such words are at least two cycles apart.
+    set, the first of its dot product; two such words are at least three cycles apart.
 
     Raises
     ------
@@ -49,23 +51,24 @@ class DualMac(PackedMac):
         When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
     """
 
-    bias_words = 0
     modes = {
         Precision.FULL: OperandMode(passes=1, acts=1, weights=1),
         Precision.HALF: OperandMode(passes=1, acts=2, weights=2),
     }
     multipliers = (
-        {
-            Precision.FULL: Factors(_HIGH, _HIGH),
-            Precision.HALF: Factors(_HIGH, _HIGH),
-        },
-        {Precision.FULL: Factors(_LOW, _HIGH)},
-        {Precision.FULL: Factors(_HIGH, _LOW)},
-        {
-            Precision.FULL: Factors(_LOW, _LOW),
-            Precision.HALF: Factors(_SECOND, _SECOND),
-        },
+        {Precision.FULL: Factors(_HIGH, _HIGH)},
+        {Precision.FULL: Factors(_LOW, _HIGH), Precision.HALF: Factors(_SECOND, _SECOND)},
+        {Precision.FULL: Factors(_HIGH, _LOW), Precision.HALF: Factors(_HIGH, _HIGH)},
+        {Precision.FULL: Factors(_LOW, _LOW)},
     )
 
     def __init__(self, width: int = 16, acc_width: int = 44):
         super().__init__(width, acc_width, width)
+
+    def _combine(self, m, step, products):
+        high, *crossed, low = products
+        # Both are in use at either precision, but added to each other only at full.
+        alone = [Mux(step.half, product, 0) for product in crossed]
+        inner = Signal.like(high, name="inner")
+        m.d.comb += inner.eq(sum(Mux(step.half, 0, product) for product in crossed))
+        return Cat(low[:-1], high | alone[0]), inner | (alone[1] << self.width // 2)

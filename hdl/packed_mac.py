@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 from typing import ClassVar, NamedTuple
 
-from amaranth import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth import C, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 
 from voltile.core import Precision
@@ -44,14 +44,18 @@ class PackedMac(ProcessingElement):
     saturates at `acc_width` bits with every addition; then ``o = saturate(r >> position)`` to N or
     K bits, where the right shift truncates (floor).
 
-    Pipeline: operand registers; selection of digits and isolation registers; multiply, add and
-    accumulate; the output registers load from the accumulator in that same third stage.
+    Pipeline: operand registers; selection of digits and isolation registers; multipliers, and two
+    registers for what they give together; accumulator. The output registers load from the
+    accumulator in that same fourth stage. The accumulator keeps the sum as it is, one bit longer,
+    and is clamped where it is read: at the end of the addition clamping would be in the critical
+    path.
 
     Zero-skipping, per multiplier: when one of its factors is zero, or it has none at that
-    precision, its registers hold and its product is masked. The accumulator is enabled only if a
-    product is not zero or a dot product starts. Digits that a precision does not use are not
-    loaded. The output logic is isolated outside of captures. Enabled registers have neither reset
-    nor other priorities, so that synthesis turns every enable into a clock gate.
+    precision, its registers hold and its product is masked. The registers behind the multipliers
+    and the accumulator are enabled only if a product is not zero or a dot product starts. Digits
+    that a precision does not use are not loaded. The output logic is isolated outside of captures.
+    Enabled registers have neither reset nor other priorities, so that synthesis turns every enable
+    into a clock gate.
 
     Attributes
     ----------
@@ -59,6 +63,8 @@ class PackedMac(ProcessingElement):
         What each multiplier takes; one that is missing at a precision adds nothing.
     """
 
+    latency = 4
+    bias_words = 0
     multipliers: ClassVar[tuple[Mapping[Precision, Factors], ...]]
 
     def __init__(self, width: int, acc_width: int, word_width: int):
@@ -69,7 +75,8 @@ class PackedMac(ProcessingElement):
         m = Module()
         self._operand_stage(m)
         step, factors = self._select_stage(m)
-        acc = self._accumulate_stage(m, step, factors)
+        step, addends = self._multiply_stage(m, step, factors)
+        acc = self._accumulate_stage(m, step, *addends)
         write_output(m, self, step, acc)
         return m
 
@@ -118,10 +125,8 @@ class PackedMac(ProcessingElement):
         m.d.sync += [step.used.eq(used), step.update.eq(used.any() | word.clear)]
         return step, factors
 
-    def _accumulate_stage(self, m, step, factors):
-        """Multiply, add and saturate; return the accumulator as it was before."""
-        half = self.width // 2
-        full = _has_one_of(step, {Precision.FULL}, self.modes)
+    def _multiply_stage(self, m, step, factors):
+        """Multiply, and register what is to be added to the accumulator."""
         products = []
         for number, (multiplier, pair) in enumerate(zip(self.multipliers, factors, strict=True)):
             signs = {
@@ -133,30 +138,37 @@ class PackedMac(ProcessingElement):
                 for name in Factors._fields
             }
             product = multiply(m, pair["act"], pair["weight"], signs["act"], signs["weight"])
-            products.append(Mux(step.used[number], product, 0))
+            masked = Signal.like(product, name=f"product_{number}")
+            m.d.comb += masked.eq(Mux(step.used[number], product, 0))
+            products.append(masked)
 
-        # The last product has the lowest digits at full precision: it fits below the first one.
-        below, beside = products[3][: 2 * half], Mux(full, 0, products[3])
-        upper = Signal(signed(2 * half + 1))
-        middle = Signal(signed(2 * half + 1))
-        m.d.comb += [upper.eq(products[0] + beside), middle.eq(products[1] + products[2])]
-        shifted = middle << half
-        if Precision.HALF in self.multipliers[1]:
-            shifted = Mux(step.half, middle << 2 * half, shifted)
+        outer, middle = self._combine(m, step, products)
+        outer_reg = Signal(signed(len(outer)), reset_less=True, name="outer")
+        middle_reg = Signal(signed(len(middle)), reset_less=True, name="middle")
+        with m.If(step.update):
+            m.d.sync += [outer_reg.eq(outer), middle_reg.eq(middle)]
+        passed_on = ("update", "clear", "bias", "capture_high", "capture_low", "narrow", "position")
+        last = Signal(data.StructLayout({name: step.shape()[name].shape for name in passed_on}))
+        m.d.sync += [last[name].eq(step[name]) for name in passed_on]
+        return last, (outer_reg, middle_reg)
 
-        acc = Signal(signed(self.acc_width), reset_less=True)
+    def _accumulate_stage(self, m, step, outer, middle):
+        """Add; return the accumulator as it was before, clamped."""
+        # One bit more than the accumulator or, if it is narrow, than the sum of four products.
+        acc = Signal(signed(max(self.acc_width, 2 * self.width + 2) + 1), reset_less=True)
+        clamped, _ = saturate(m, acc, self.acc_width)
         kept = Signal(signed(self.acc_width))
-        # Room for the largest sum, of four K x K products.
-        total = Signal(signed(max(self.acc_width, 4 * half + 2) + 1))
         with m.If(~step.clear):
-            m.d.comb += kept.eq(acc)
+            m.d.comb += kept.eq(clamped)
         with m.Elif(step.bias):
             m.d.comb += kept.eq(self.bias_reg.as_signed())
-        m.d.comb += total.eq(kept + Cat(Mux(full, below, 0), upper).as_signed() + shifted)
-        total_clamped, _ = saturate(m, total, self.acc_width)
         with m.If(step.update):
-            m.d.sync += acc.eq(total_clamped)
-        return acc
+            m.d.sync += acc.eq(kept + outer + (middle << self.width // 2))
+        return clamped
+
+    def _combine(self, m, step, products):
+        """Return ``outer`` and ``middle``; the accumulator adds ``outer + (middle << K)``."""
+        raise NotImplementedError
 
     def _digit(self, word, place):
         """Return digit `place` of an operand word."""

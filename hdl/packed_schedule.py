@@ -36,7 +36,7 @@ def schedule_on(element: ProcessingElement, jobs: Sequence[DotProduct]) -> Sched
     cycles = [element.dot_product_cycles(job.length, job.precision, job.bias) for job in jobs]
     selects = [name for name in ("half", "mixed") if name in fields]
     write = partial(_write_dot_product, element)
-    return lay_out(jobs, fields, element.acc_width, cycles, write, selects)
+    return lay_out(jobs, fields, element.acc_width, element.latency, cycles, write, selects)
 
 
 def _check(element: PackedMac, job: DotProduct) -> None:

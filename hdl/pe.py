@@ -94,7 +94,7 @@ class ProcessingElement(wiring.Component):
         When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
     """
 
-    latency: ClassVar[int] = 3
+    latency: ClassVar[int]
     bias_words: ClassVar[int]
     modes: ClassVar[Mapping[Precision, OperandMode]]
 
@@ -124,12 +124,14 @@ class ProcessingElement(wiring.Component):
 
     @classmethod
     def dot_product_cycles(cls, length: int, precision: Precision, bias: bool = False) -> int:
-        """Return ``max(passes * ceil(length / weights) + bias_words * bias, 1 + bias)``.
+        """Return the cycles from the first word of a dot product to that of the next.
 
-        The bias register serves one bias at a time, for two cycles; hence the lower bound.
+        ``passes * ceil(length / weights) + bias_words * bias``; with a bias at least
+        ``latency - 1``, which is how long the bias register serves one bias.
         """
         mode = cls.modes[precision]
-        return max(mode.passes * -(-length // mode.weights) + cls.bias_words * bias, 1 + bias)
+        cycles = mode.passes * -(-length // mode.weights)
+        return max(cycles + cls.bias_words, cls.latency - 1) if bias else cycles
 
     def _register_word(self, m):
         """Take the control word."""

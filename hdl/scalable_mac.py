@@ -69,6 +69,7 @@ class ScalableMac(ProcessingElement):
         When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
     """
 
+    latency = 3
     bias_words = 2
     modes = {
         Precision.FULL: OperandMode(passes=4, acts=1, weights=1),

@@ -7,6 +7,7 @@ import numpy as np
 
 from voltile.core import Precision
 from voltile.hdl.control import Addend, Shift, WeightPart, control_fields
+from voltile.hdl.scalable_mac import ScalableMac
 from voltile.hdl.schedule import DotProduct, Features, Schedule, lay_out
 
 
@@ -52,6 +53,7 @@ def schedule_dot_products(jobs: Sequence[DotProduct], acc_width: int = 32) -> Sc
         jobs,
         control_fields(acc_width),
         acc_width,
+        ScalableMac.latency,
         [job.cycles for job in jobs],
         _write_dot_product,
         ("act_high", "act_signed", "weight_part"),

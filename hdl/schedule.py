@@ -11,7 +11,6 @@ from enum import Enum
 import numpy as np
 
 from voltile.core import Precision
-from voltile.hdl.pe import ProcessingElement
 
 # Writes one dot product into the words of its cycles, of which the last is the one that captures;
 # returns, per cycle but that, which of its activation words, weight words and bias (0) are taken,
@@ -122,6 +121,7 @@ def lay_out(
     jobs: Sequence[DotProduct],
     fields: dict,
     acc_width: int,
+    latency: int,
     cycles: Sequence[int],
     write: Writer,
     selects: Sequence[str],
@@ -132,6 +132,8 @@ def lay_out(
     ----------
     fields : dict
         Of the control word.
+    acc_width, latency : int
+        Of the element.
     cycles : sequence of int
         Cycles of each dot product.
     write : Writer
@@ -148,7 +150,7 @@ def lay_out(
         if not 0 <= job.position < acc_width:
             raise ValueError(f"position must be from 0 to {acc_width - 1}, not {job.position}")
     starts = np.cumsum([0, *cycles])
-    count = int(starts[-1]) + 1 + ProcessingElement.latency
+    count = int(starts[-1]) + 1 + latency
     words = {name: np.zeros(count, np.int64) for name in fields}
     index = {name: np.full(count, -1) for name in ("act", "weight", "bias")}
     for number, (job, start, end) in enumerate(zip(jobs, starts[:-1], starts[1:], strict=True)):
@@ -166,7 +168,7 @@ def lay_out(
     return Schedule(
         control={f"ctl__{name}": values for name, values in words.items()},
         **{f"{name}_index": _hold(order, order >= 0) for name, order in index.items()},
-        result_cycle=starts[1:] + ProcessingElement.latency,
+        result_cycle=starts[1:] + latency,
     )
 
 

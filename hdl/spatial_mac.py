@@ -1,5 +1,7 @@
 """The processing element that has all four K x K multipliers of Algorithm 3 at once."""
 
+from amaranth import Cat, Mux, Signal
+
 from voltile.core import Precision
 from voltile.hdl.packed_mac import Digit, Factors, PackedMac
 from voltile.hdl.pe import OperandMode
@@ -26,10 +28,10 @@ class SpatialMac(PackedMac):
     Weights of K bits come rounded (`WeightReconfiguration`); bits that are not used may hold
     anything and are not loaded.
 
-    - Cycles per dot product of length M: ``max(ceil(M / products), 1 + bias)``, also the reciprocal
-      throughput of dot products issued back to back, at any mix of precisions. The bias comes with
-      the first word.
-    - Latency: a first word in cycle t gives a result from cycle ``t + cycles + 3`` on.
+    - Cycles per dot product of length M: ``ceil(M / products)``, with a bias at least 3, also the
+      reciprocal throughput of dot products issued back to back, at any mix of precisions. The bias
+      comes with the first word.
+    - Latency: a first word in cycle t gives a result from cycle ``t + cycles + 4`` on.
 
     The result is that of `ScalableMac` for the same operands, as long as neither accumulator
     saturates: this one adds at the radix point of two N-bit operands, and so holds 2**K (mixed) or
@@ -50,7 +52,7 @@ class SpatialMac(PackedMac):
     -----
     As `ProcessingElement`, with ``act_width = weight_width = 2 * width``; control word
     `packed_control_fields`. The bias is taken with the word that has ``bias`` set, the first of its
-    dot product; two such words are at least two cycles apart.
+    dot product; two such words are at least three cycles apart.
 
     Raises
     ------
@@ -58,7 +60,6 @@ class SpatialMac(PackedMac):
         When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
     """
 
-    bias_words = 0
     modes = {
         Precision.FULL: OperandMode(passes=1, acts=1, weights=1),
         Precision.MIXED: OperandMode(passes=1, acts=2, weights=2),
@@ -90,3 +91,15 @@ class SpatialMac(PackedMac):
 
     def __init__(self, width: int = 8, acc_width: int = 32):
         super().__init__(width, acc_width, 2 * width)
+
+    def _combine(self, m, step, products):
+        full = ~(step.half | step.mixed)
+        upper = Signal.like(products[0], name="upper")
+        inner = Signal.like(products[0], name="inner")
+        # At full precision the last product has the lowest digits, and fits below the first one.
+        below = Mux(full, products[3][:-1], 0)
+        m.d.comb += [
+            upper.eq(products[0] + Mux(full, 0, products[3])),
+            inner.eq(products[1] + products[2]),
+        ]
+        return Cat(below, upper), Mux(step.half, inner << self.width // 2, inner)

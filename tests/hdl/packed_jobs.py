@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from mac_jobs import LATENCY, random_words
+from mac_jobs import random_words
 
 from voltile.core import Precision
 from voltile.hdl import DotProduct, DualMac, SpatialMac, Target
 from voltile.sim import pack, packed_dot_product, write_back
 
 ELEMENTS = {"spatial": SpatialMac, "dual": DualMac}
+# Operands are registered, digits selected, multiplied, and accumulated and captured.
+LATENCY = 4
 # Products in a cycle, as specified.
 PRODUCTS = {
     "spatial": {Precision.FULL: 1, Precision.MIXED: 2, Precision.HALF: 4},
@@ -55,8 +57,8 @@ class PackedBatch:
     def result_cycles(self) -> np.ndarray:
         """Return the cycle from which each result stands in the output register."""
         products = PRODUCTS[self.element]
-        # A bias keeps its register for two cycles.
-        cycles = [max(ceil(job.length / products[job.precision]), 2 if job.bias else 1)
+        # A bias keeps its register until it is accumulated, for three cycles.
+        cycles = [max(ceil(job.length / products[job.precision]), 3 if job.bias else 1)
                   for job in self.jobs]  # fmt: skip
         return np.cumsum(cycles) + LATENCY
 

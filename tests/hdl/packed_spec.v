@@ -1,5 +1,5 @@
 // Specification of SpatialMac(4, 8), or with DUAL of DualMac(4, 8), for the proof: the inputs of a
-// word wait two cycles, then all of its arithmetic happens at once, on integers.
+// word wait three cycles, then all of its arithmetic happens at once, on integers.
 `ifdef DUAL
 `define BITS 4
 `else
@@ -23,14 +23,14 @@ module packed_spec (
 
     wire [10:0] word = {ctl__product, ctl__half, ctl__mixed, ctl__clear, ctl__bias,
         ctl__capture_high, ctl__capture_low, ctl__narrow, ctl__position};
-    reg [10:0] word_1, word_2;
-    reg [`BITS-1:0] act_1, act_2, weight_1, weight_2;
+    reg [10:0] word_1, word_2, word_3;
+    reg [`BITS-1:0] act_1, act_2, act_3, weight_1, weight_2, weight_3;
     reg signed [7:0] bias_held;
 
     wire product, half, mixed, clear, add_bias, capture_high, capture_low, narrow;
     wire [2:0] position;
     assign {product, half, mixed, clear, add_bias, capture_high, capture_low, narrow,
-        position} = word_2;
+        position} = word_3;
 
     function signed [15:0] clamp(input signed [15:0] value, input signed [15:0] limit);
         clamp = value >= limit ? limit - 1 : value < -limit ? -limit : value;
@@ -50,18 +50,18 @@ module packed_spec (
         sum = 0;
         if (half)
             for (i = 0; i < `BITS; i = i + 2)
-                sum = sum + multiply(pair(act_2[i +: 2]), pair(weight_2[i +: 2])) * 16;
+                sum = sum + multiply(pair(act_3[i +: 2]), pair(weight_3[i +: 2])) * 16;
 `ifndef DUAL
         else if (mixed)
-            sum = multiply(act_2[7:4], pair(weight_2[7:6])) * 4
+            sum = multiply(act_3[7:4], pair(weight_3[7:6])) * 4
 `ifdef SWAPPED
-                + multiply(act_2[3:0], pair(weight_2[3:2])) * 4;
+                + multiply(act_3[3:0], pair(weight_3[3:2])) * 4;
 `else
-                + multiply(act_2[3:0], pair(weight_2[5:4])) * 4;
+                + multiply(act_3[3:0], pair(weight_3[5:4])) * 4;
 `endif
 `endif
         else
-            sum = multiply(act_2[`BITS-1 -: 4], weight_2[`BITS-1 -: 4]);
+            sum = multiply(act_3[`BITS-1 -: 4], weight_3[`BITS-1 -: 4]);
         if (!product) sum = 0;
         sum = clamp((clear ? (add_bias ? bias_held : 0) : acc) + sum, 128);
         result = acc >>> position;
@@ -71,8 +71,9 @@ module packed_spec (
     always @(posedge clk) begin
         word_1 <= rst ? 0 : word;
         word_2 <= rst ? 0 : word_1;
-        act_1 <= act; act_2 <= act_1;
-        weight_1 <= weight; weight_2 <= weight_1;
+        word_3 <= rst ? 0 : word_2;
+        act_1 <= act; act_2 <= act_1; act_3 <= act_2;
+        weight_1 <= weight; weight_2 <= weight_1; weight_3 <= weight_2;
 `ifdef LATE_BIAS
         if (word_1[6]) bias_held <= bias;
 `else

@@ -59,9 +59,9 @@ def test_other_packed_widths_match_the_golden_model(element, width, acc_width, t
         bench.run("accumulator_saturates_at_both_ends")
 
 
-# Operands, bias, four multipliers, accumulator, two halves of the output; and, on SpatialMac, the
-# lower half of the activation word, that of the weight word.
-@pytest.mark.parametrize(("element", "gates"), [(SpatialMac, 11), (DualMac, 9)])
+# Operands, bias, four multipliers, what is behind them, accumulator, two halves of the output; and,
+# on SpatialMac, the lower half of the activation word, that of the weight word.
+@pytest.mark.parametrize(("element", "gates"), [(SpatialMac, 12), (DualMac, 10)])
 def test_every_enable_of_a_packed_mac_becomes_a_clock_gate(element, gates, tmp_path):
     source = tmp_path / "mac.v"
     write_verilog(element(), "mac", source)
@@ -97,7 +97,8 @@ def test_packed_mac_rejects_bad_widths(element, arguments, message):
         (SpatialMac, 9, Precision.MIXED, False, 5),
         (SpatialMac, 9, Precision.HALF, True, 3),
         (SpatialMac, 4, Precision.HALF, False, 1),
-        (SpatialMac, 4, Precision.HALF, True, 2),
+        (SpatialMac, 4, Precision.HALF, True, 3),
+        (DualMac, 2, Precision.FULL, True, 3),
         (DualMac, 9, Precision.FULL, False, 9),
         (DualMac, 9, Precision.HALF, True, 5),
     ],
@@ -105,7 +106,7 @@ def test_packed_mac_rejects_bad_widths(element, arguments, message):
 def test_packed_dot_products_take_as_many_cycles_as_words(element, length, precision, bias, cycles):
     assert element.dot_product_cycles(length, precision, bias) == cycles
     plan = schedule_on(element(), [DotProduct(length, precision, bias)])
-    assert plan.result_cycle.tolist() == [cycles + 3]
+    assert plan.result_cycle.tolist() == [cycles + 4]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from voltile.hdl.multiplier import multiply
 
 SPEC = Path(__file__).with_name("mac_spec.v")
 PACKED_SPEC = Path(__file__).with_name("packed_spec.v")
+# Of the packed elements' specification and of the element.
+ACCUMULATORS = "gold.acc gate.acc_clamped8"
 # Reset and the latency take four of these cycles.
 CYCLES = 9
 
@@ -26,7 +28,7 @@ def prove_equal(sources, gold, gate, folder, sat):
             *sources,
             "proc -norom",
             f"miter -equiv -flatten -make_outputs {gold} {gate} miter",
-            "setattr -set keep 1 w:gold.acc w:gate.acc",
+            *(f"setattr -set keep 1 w:{name}" for name in ACCUMULATORS.split()),
             "opt -full miter",
             f"sat -verify -prove trigger 0 {sat} miter",
         ],
@@ -102,7 +104,7 @@ def prove_packed(folder, element, defines):
     sources = [f"read_verilog -formal {defines} {PACKED_SPEC}", f"read_verilog {unit}"]
     sources += ["proc -norom", "chformal -lower"]  # to $assume, which `sat` knows
     # Zero is the state after reset: the pipeline is empty.
-    sat = f"-prove gold.acc gate.acc -tempinduct -maxsteps {CYCLES} -set-init-zero -set-assumes"
+    sat = f"-prove {ACCUMULATORS} -tempinduct -maxsteps {CYCLES} -set-init-zero -set-assumes"
     prove_equal(sources, "packed_spec", "unit", folder, sat)
 
 
