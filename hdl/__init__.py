@@ -7,6 +7,7 @@ ScalableMac : processing element for full, mixed and half precision (Fig. 3.13, 
 SpatialMac : the same precisions from four multipliers at once.
 DualMac : one 16 x 16 or two 8 x 8 bit MACs a cycle (Fig. 3.4).
 Grid : rows x cols of `ScalableMac` under one broadcast control word.
+WeightReconfiguration, weight_word : weights of half as many bits, packed (Fig. 3.5).
 RoundHalfEven : the combinational round unit by itself.
 Addend, WeightPart, Shift : values of the fields of the control word.
 control_fields, packed_control_fields : control words of `ScalableMac` and of the others.
@@ -39,6 +40,7 @@ from voltile.hdl.scalable_schedule import schedule_dot_products
 from voltile.hdl.schedule import DotProduct, Features, Schedule, Target
 from voltile.hdl.spatial_mac import SpatialMac
 from voltile.hdl.stimulus import drain_cycles, element_stimulus, grid_stimulus, mac_stimulus
+from voltile.hdl.weight_reconfiguration import WeightReconfiguration, weight_word
 
 __all__ = [
     "Addend",
@@ -55,6 +57,7 @@ __all__ = [
     "SpatialMac",
     "Target",
     "WeightPart",
+    "WeightReconfiguration",
     "control_fields",
     "control_layout",
     "control_signature",
@@ -66,5 +69,6 @@ __all__ = [
     "schedule_dot_products",
     "schedule_on",
     "to_rtlil",
+    "weight_word",
     "write_verilog",
 ]

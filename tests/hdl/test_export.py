@@ -17,6 +17,7 @@ from voltile.hdl import (
     RoundHalfEven,
     ScalableMac,
     SpatialMac,
+    WeightReconfiguration,
     export,
     to_rtlil,
     write_verilog,
@@ -33,6 +34,7 @@ COMPONENTS = {
     "dual_mac": lambda: DualMac(),
     "narrow_dual_mac": lambda: DualMac(4, 8),
     "round_half_even": lambda: RoundHalfEven(8, 4),
+    "weights": lambda: WeightReconfiguration(),
     "grid": lambda: Grid(3, 2),
     "single": lambda: Grid(1, 1),
 }
