@@ -1,8 +1,9 @@
 """Case analysis: nets held constant, and the timing arcs that this leaves without effect.
 
 Constants come from tie cells and from ports held by `set_case_analysis`; they pass through logic,
-not through registers. An arc is off when, with the other inputs as they are held, its condition
-(`when`) cannot be true, its output does not follow its input, or not with that pair of edges.
+and through registers only on demand. An arc is off when, with the other inputs as they are held,
+its condition (`when`) cannot be true, its output does not follow its input, or not with that pair
+of edges.
 """
 
 from collections.abc import Mapping
@@ -12,13 +13,25 @@ from numpy.typing import NDArray
 
 from voltile.core import NetlistError
 from voltile.floorplan.netlist import OPEN, Netlist
-from voltile.pdk import CellLibrary, Direction, parse_expression, truth_table, variables
+from voltile.pdk import (
+    CellLibrary,
+    Direction,
+    SequentialKind,
+    parse_expression,
+    truth_table,
+    variables,
+)
 
 Ints = NDArray[np.int64]
 
 
-def constant_nets(netlist: Netlist, case: Mapping[str, int]) -> Ints:
+def constant_nets(
+    netlist: Netlist, case: Mapping[str, int], through_registers: bool = False
+) -> Ints:
     """Return the value of each net that is constant, and -1 for all others.
+
+    `through_registers`: a flip-flop whose next state is constant has that state, as it is once a
+    mode has been held for a few cycles.
 
     Raises
     ------
@@ -32,6 +45,8 @@ def constant_nets(netlist: Netlist, case: Mapping[str, int]) -> Ints:
             raise NetlistError(f"{netlist.name} has no input port '{port}' to hold constant")
         value[ports[port]] = level
     functions = _output_functions(netlist.library)
+    if through_registers:
+        functions |= _register_functions(netlist.library)
     ties = [kind for kind, outputs in functions.items() if any(not i for _, _, i in outputs)]
     front = set(np.flatnonzero(np.isin(netlist.cell_type, ties)).tolist())
     front |= _readers(netlist, np.flatnonzero(value >= 0))
@@ -98,24 +113,42 @@ def _can_hold(netlist: Netlist, constants: Ints, cell: int, when: str) -> bool:
     return bool(_restrict(truth_table(tree, names), levels).any())
 
 
-def _output_functions(
-    library: CellLibrary,
-) -> dict[int, list[tuple[int, NDArray[np.bool_], tuple[int, ...]]]]:
+_Functions = dict[int, list[tuple[int, NDArray[np.bool_], tuple[int, ...]]]]
+
+
+def _output_functions(library: CellLibrary) -> _Functions:
     """Per cell: (output pin, truth table, input pins) of its combinational outputs, by offset."""
-    functions: dict[int, list[tuple[int, NDArray[np.bool_], tuple[int, ...]]]] = {}
+    functions: _Functions = {}
     for pin in np.flatnonzero(library.pin_direction == Direction.OUTPUT):
         text, kind = library.pin_function[pin], int(library.pin_cell[pin])
-        if not text or kind in library.sequential:
-            continue
-        tree = parse_expression(text)
-        names = variables(tree)
-        if any((kind, name) not in library.pin_index for name in names):
-            continue  # of a state that this library describes in a way not read here
-        first = int(library.cell_first_pin[kind])
-        inputs = tuple(library.pin_index[kind, name] - first for name in names)
-        table = truth_table(tree, names)
-        functions.setdefault(kind, []).append((int(pin) - first, table, inputs))
+        if text and kind not in library.sequential:
+            _add_function(functions, library, int(pin), text)
     return functions
+
+
+def _register_functions(library: CellLibrary) -> _Functions:
+    """The same of the outputs of flip-flops, as if the next state were there already."""
+    functions: _Functions = {}
+    for pin in np.flatnonzero(library.pin_direction == Direction.OUTPUT):
+        state = library.sequential.get(int(library.pin_cell[pin]))
+        if state is None or state.kind != SequentialKind.FLIP_FLOP:
+            continue
+        following = f"({state.data}) & !({state.clear or 0}) | ({state.preset or 0})"
+        texts = {state.state: following, state.state_inverted: f"!({following})"}
+        if library.pin_function[pin] in texts:
+            _add_function(functions, library, int(pin), texts[library.pin_function[pin]])
+    return functions
+
+
+def _add_function(functions: _Functions, library: CellLibrary, pin: int, text: str) -> None:
+    """Add the function of an output pin, unless it is of a state that is not read here."""
+    tree, kind = parse_expression(text), int(library.pin_cell[pin])
+    names = variables(tree)
+    if any((kind, name) not in library.pin_index for name in names):
+        return
+    first = int(library.cell_first_pin[kind])
+    inputs = tuple(library.pin_index[kind, name] - first for name in names)
+    functions.setdefault(kind, []).append((pin - first, truth_table(tree, names), inputs))
 
 
 def _held(netlist: Netlist, value: Ints, start: int, inputs: tuple[int, ...]) -> dict[int, int]:

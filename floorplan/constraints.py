@@ -33,6 +33,10 @@ class Constraints:
         Ports held constant.
     false_from, false_to : frozenset of str
         Ports whose paths are not timed.
+    case_through_registers : bool
+        Whether registers pass on what they hold: `case` is a mode that has been there for some
+        cycles, and paths that it switches off behind registers are not timed either. SDC has no
+        word for it.
     cell_derate, net_derate : float
         Factor on the delays of all cells, checks not included, and of all wires.
     """
@@ -46,6 +50,7 @@ class Constraints:
     case: Mapping[str, int] = field(default_factory=dict)
     false_from: frozenset[str] = frozenset()
     false_to: frozenset[str] = frozenset()
+    case_through_registers: bool = False
     cell_derate: float = 1.0
     net_derate: float = 1.0
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import LibertyError, ProgramError, run_program
+from voltile.floorplan.constants import constant_nets
 from voltile.floorplan.netlist import OPEN, Netlist, write_verilog
 from voltile.floorplan.timing import Wires
 from voltile.floorplan.timing_graph import TimingGraph
@@ -111,6 +112,8 @@ def opensta_worst_slack(
             lines.append(f"set_false_path -from [get_ports {new}]")
         if name in constraints.false_to:
             lines.append(f"set_false_path -to [get_ports {new}]")
+    if constraints.case_through_registers:
+        lines += _held_registers(graph, netlist)
     if constraints.cell_derate != 1:  # wire delays are read with theirs
         lines.append(f"set_timing_derate -late -cell_delay {constraints.cell_derate:.12g}")
         # The clock is ideal; OpenSTA would credit paths with the derates of its gates.
@@ -140,6 +143,23 @@ def opensta_worst_slack(
     if len(found) < 2:
         raise ProgramError(f"OpenSTA reported no slack (log: {folder / 'time.log'})")
     return OpenStaResult(float(found["worst slack"]) * 1e-9, float(found["update time"]) * 1e-6)
+
+
+def _held_registers(graph: TimingGraph, named: Netlist) -> list[str]:
+    """Set the outputs of registers that hold a constant; OpenSTA takes none through a register."""
+    netlist, constraints = graph.netlist, graph.constraints
+    constants = constant_nets(netlist, constraints.case, through_registers=True)
+    registers = np.isin(netlist.cell_type, list(netlist.library.sequential))
+    pins = np.flatnonzero(
+        netlist.pin_is_output & registers[netlist.pin_cell] & (netlist.pin_net != OPEN)
+    )
+    return [
+        f"set_case_analysis {constants[net]} "
+        f"[get_pins {named.cell_name[netlist.pin_cell[pin]]}/"
+        f"{netlist.library.pin_name[netlist.pin_library[pin]]}]"
+        for pin, net in zip(pins, netlist.pin_net[pins], strict=True)
+        if constants[net] >= 0
+    ]
 
 
 def _plain_names(netlist: Netlist) -> Netlist:

@@ -152,7 +152,7 @@ def build_timing_graph(netlist: Netlist, constraints: Constraints) -> TimingGrap
     """
     _check_ports(netlist, constraints)
     clocks = trace_clocks(netlist, constraints.clocks)
-    constants = constant_nets(netlist, constraints.case)
+    constants = constant_nets(netlist, constraints.case, constraints.case_through_registers)
     arcs = _edge_arcs(netlist.library)
     records = _combinational_records(netlist, arcs, clocks, constants)
     source, target, cell, arc = records

@@ -58,6 +58,28 @@ def rtl_mac(out: Output, width: Width = 8, acc_width: AccWidth = 32) -> None:
     _write_rtl(lambda: ScalableMac(width, acc_width), "mac", out)
 
 
+@rtl.command("spatial")
+def rtl_spatial(out: Output, width: Width = 8, acc_width: AccWidth = 32) -> None:
+    """Write one MAC with four multipliers: 1, 2 or 4 products a cycle, by precision.
+
+    Example: `voltile rtl spatial -o spatial.v`
+    """
+    from voltile.hdl import SpatialMac
+
+    _write_rtl(lambda: SpatialMac(width, acc_width), "spatial", out)
+
+
+@rtl.command("dual")
+def rtl_dual(out: Output, width: Width = 16, acc_width: AccWidth = 44) -> None:
+    """Write one MAC for one product a cycle, or two of half the width.
+
+    Example: `voltile rtl dual --width 16 -o dual.v`
+    """
+    from voltile.hdl import DualMac
+
+    _write_rtl(lambda: DualMac(width, acc_width), "dual", out)
+
+
 @rtl.command("grid")
 def rtl_grid(
     out: Output,

@@ -1,15 +1,22 @@
-"""Amaranth components of the precision-scalable MAC, their control sequences, and their export.
+"""Amaranth components: processing elements, their control sequences, and their export.
 
 Public names
 ------------
+ProcessingElement, OperandMode : the interface of the processing elements.
 ScalableMac : processing element for full, mixed and half precision (Fig. 3.13, Algorithm 3).
-Grid : rows x cols of them under one broadcast control word.
+SpatialMac : the same precisions from four multipliers at once.
+DualMac : one 16 x 16 or two 8 x 8 bit MACs a cycle (Fig. 3.4).
+Grid : rows x cols of `ScalableMac` under one broadcast control word.
+WeightReconfiguration, weight_word : weights of half as many bits, packed (Fig. 3.5).
 RoundHalfEven : the combinational round unit by itself.
 Addend, WeightPart, Shift : values of the fields of the control word.
-control_fields, control_layout, control_signature : the control word as fields, value and ports.
+control_fields, packed_control_fields : control words of `ScalableMac` and of the others.
+control_layout, control_signature : a control word as a value and as ports.
 DotProduct, Features, Target : one dot product to schedule, and where its operands and result lie.
 Schedule, schedule_dot_products : control word and operand index of every cycle.
-mac_stimulus, grid_stimulus, drain_cycles : the same as the value of every port in every cycle.
+schedule_on : the same on any processing element.
+mac_stimulus, element_stimulus, grid_stimulus, drain_cycles : the same as the value of every port in
+    every cycle.
 to_rtlil, write_verilog : a component as RTLIL text or as a Verilog-2005 file.
 """
 
@@ -20,40 +27,48 @@ from voltile.hdl.control import (
     control_fields,
     control_layout,
     control_signature,
+    packed_control_fields,
 )
+from voltile.hdl.dual_mac import DualMac
 from voltile.hdl.export import to_rtlil, write_verilog
 from voltile.hdl.grid import Grid
+from voltile.hdl.packed_schedule import schedule_on
+from voltile.hdl.pe import OperandMode, ProcessingElement
 from voltile.hdl.rounding import RoundHalfEven
 from voltile.hdl.scalable_mac import ScalableMac
-from voltile.hdl.schedule import (
-    DotProduct,
-    Features,
-    Schedule,
-    Target,
-    drain_cycles,
-    grid_stimulus,
-    mac_stimulus,
-    schedule_dot_products,
-)
+from voltile.hdl.scalable_schedule import schedule_dot_products
+from voltile.hdl.schedule import DotProduct, Features, Schedule, Target
+from voltile.hdl.spatial_mac import SpatialMac
+from voltile.hdl.stimulus import drain_cycles, element_stimulus, grid_stimulus, mac_stimulus
+from voltile.hdl.weight_reconfiguration import WeightReconfiguration, weight_word
 
 __all__ = [
     "Addend",
     "DotProduct",
+    "DualMac",
     "Features",
     "Grid",
+    "OperandMode",
+    "ProcessingElement",
     "RoundHalfEven",
     "ScalableMac",
     "Schedule",
     "Shift",
+    "SpatialMac",
     "Target",
     "WeightPart",
+    "WeightReconfiguration",
     "control_fields",
     "control_layout",
     "control_signature",
     "drain_cycles",
+    "element_stimulus",
     "grid_stimulus",
     "mac_stimulus",
+    "packed_control_fields",
     "schedule_dot_products",
+    "schedule_on",
     "to_rtlil",
+    "weight_word",
     "write_verilog",
 ]

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from voltile.hdl.control import control_signature
+from voltile.hdl.control import control_fields, control_signature
 from voltile.hdl.scalable_mac import ScalableMac
 
 
@@ -42,7 +42,7 @@ class Grid(wiring.Component):
         One activation per row.
     weight : In(signed(width)).array(cols), bias : In(signed(2 * width)).array(cols)
         One weight and one bias per column.
-    ctl : In(control_signature(acc_width))
+    ctl : In(control_signature(control_fields(acc_width)))
         Control word of all elements.
     row : In(range(rows))
         Row to drain; absent when there is only one.
@@ -73,7 +73,7 @@ class Grid(wiring.Component):
                 "act": In(signed(width)).array(rows),
                 "weight": In(signed(width)).array(cols),
                 "bias": In(signed(2 * width)).array(cols),
-                "ctl": In(control_signature(acc_width)),
+                "ctl": In(control_signature(control_fields(acc_width))),
                 **select,
                 "out": Out(width).array(cols),
                 "saturated": Out(2).array(cols),

@@ -1,23 +1,18 @@
 """The precision-scalable processing element (dissertation 3.4.3, Fig. 3.13, Algorithm 3)."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth import Module, Mux, Signal, signed
+from amaranth.lib import data
 
-from voltile.hdl.control import (
-    Addend,
-    Shift,
-    WeightPart,
-    control_fields,
-    control_layout,
-    control_signature,
-)
+from voltile.core import Precision
+from voltile.hdl.control import Addend, Shift, WeightPart, control_fields
+from voltile.hdl.multiplier import multiply
+from voltile.hdl.output_stage import write_output
+from voltile.hdl.pe import OperandMode, ProcessingElement
 from voltile.hdl.rounding import round_half_even
 from voltile.hdl.saturation import saturate
-from voltile.hdl.truncation import truncate
 
 
-class ScalableMac(wiring.Component):
+class ScalableMac(ProcessingElement):
     """Processing element that computes dot products in one, two or four passes of Algorithm 3.
 
     With ``K = width / 2``, an activation ``I = 2**K * IH + IL`` (IH signed, IL unsigned), a
@@ -63,18 +58,10 @@ class ScalableMac(wiring.Component):
 
     Ports
     -----
-    act, weight : In(signed(width))
-        Operands of a product word; ignored with other words.
-    bias : In(signed(2 * width))
-        Taken with the word that adds its low half. Its register serves one bias at a time: the
-        next low half stands at the ports two cycles after the high half at the earliest, as it
-        always does with a product between them.
-    ctl : In(control_signature(acc_width))
-        Control word.
-    out : Out(width)
-        O_H and O_L: an N-bit signed result, or two K-bit signed results.
-    saturated : Out(2)
-        Range check, bit 1 for O_H and 0 for O_L: the result did not fit and was clamped.
+    As `ProcessingElement`. Operands are those of a product word, and ignored with other words. The
+    bias is taken with the word that adds its low half. Its register serves one bias at a time: the
+    next low half stands at the ports two cycles after the high half at the earliest, as it always
+    does with a product between them.
 
     Raises
     ------
@@ -83,71 +70,59 @@ class ScalableMac(wiring.Component):
     """
 
     latency = 3
+    bias_words = 2
+    modes = {
+        Precision.FULL: OperandMode(passes=4, acts=1, weights=1),
+        Precision.MIXED: OperandMode(passes=2, acts=1, weights=1),
+        Precision.HALF: OperandMode(passes=1, acts=2, weights=1),
+    }
 
     def __init__(self, width: int = 8, acc_width: int = 32):
-        if width < 4 or width % 2:
-            raise ValueError(f"width must be even and at least 4, not {width}")
-        if acc_width < 2 * width:
-            raise ValueError(f"acc_width must be at least {2 * width}, not {acc_width}")
-        self.width = width
-        self.acc_width = acc_width
-        super().__init__(
-            {
-                "act": In(signed(width)),
-                "weight": In(signed(width)),
-                "bias": In(signed(2 * width)),
-                "ctl": In(control_signature(acc_width)),
-                "out": Out(width),
-                "saturated": Out(2),
-            }
-        )
+        super().__init__(width, acc_width, width, width, control_fields(acc_width))
 
     def elaborate(self, platform):
         m = Module()
-        word, act, weight, bias = self._operand_stage(m)
-        step, act_factor, weight_factor = self._select_stage(m, word, act, weight)
-        aligned = self._accumulate_stage(m, step, act_factor * weight_factor, bias)
-        self._capture(m, step, aligned)
+        self._operand_stage(m)
+        step, act, weight = self._select_stage(m)
+        product = multiply(m, act.part, weight.part, act.signed, weight.signed)
+        aligned = self._accumulate_stage(m, step, product)
+        write_output(m, self, step, aligned)
         return m
 
     def _operand_stage(self, m):
         """Register the control word and, of the operands, those that it uses."""
-        word = Signal(control_layout(self.acc_width))
-        act = Signal(signed(self.width), reset_less=True, name="act_reg")
-        weight = Signal(signed(self.width), reset_less=True, name="weight_reg")
-        bias = Signal(signed(2 * self.width), reset_less=True, name="bias_reg")
-        m.d.sync += [word[name].eq(getattr(self.ctl, name)) for name, _ in word.shape()]
+        self._register_word(m)
         with m.Switch(self.ctl.addend):
             with m.Case(Addend.PRODUCT):
-                m.d.sync += [act.eq(self.act), weight.eq(self.weight)]
+                m.d.sync += [self.act_reg.eq(self.act), self.weight_reg.eq(self.weight)]
             with m.Case(Addend.BIAS_LOW):
-                m.d.sync += bias.eq(self.bias)
-        return word, act, weight, bias
+                m.d.sync += self.bias_reg.eq(self.bias)
 
-    def _select_stage(self, m, word, act, weight):
-        """Make the two (K+1)-bit factors; isolate the multiplier from them when one is zero."""
+    def _select_stage(self, m):
+        """Make the two factors, K bits and a sign flag; isolate the multiplier when one is zero."""
         half = self.width // 2
-        act_half = Signal(half)
-        act_next = Signal(half + 1)
-        weight_next = Signal(half + 1)
+        word, act, weight = self.word, self.act_reg, self.weight_reg
+        factor = data.StructLayout({"part": half, "signed": 1})
+        act_next, weight_next = Signal(factor), Signal(factor)
         weight_rounded = round_half_even(m, weight, half)
         m.d.comb += [
-            act_half.eq(Mux(word.act_high, act[half:], act[:half])),
-            act_next.eq(Cat(act_half, act_half[-1] & word.act_signed)),
+            act_next.part.eq(Mux(word.act_high, act[half:], act[:half])),
+            act_next.signed.eq(word.act_signed),
+            weight_next.signed.eq(word.weight_part != WeightPart.LOW),
         ]
         with m.Switch(word.weight_part):
             with m.Case(WeightPart.LOW):
-                m.d.comb += weight_next.eq(weight[:half])
+                m.d.comb += weight_next.part.eq(weight[:half])
             with m.Case(WeightPart.HIGH):
-                m.d.comb += weight_next.eq(weight[half:].as_signed())
+                m.d.comb += weight_next.part.eq(weight[half:])
             with m.Default():
-                m.d.comb += weight_next.eq(weight_rounded)
+                m.d.comb += weight_next.part.eq(weight_rounded)
 
         nonzero = Signal()
-        m.d.comb += nonzero.eq(act_next.any() & weight_next.any())
+        m.d.comb += nonzero.eq(act_next.part.any() & weight_next.part.any())
 
-        act_factor = Signal(signed(half + 1), reset_less=True)
-        weight_factor = Signal(signed(half + 1), reset_less=True)
+        act_factor = Signal(factor, reset_less=True)
+        weight_factor = Signal(factor, reset_less=True)
         step = Signal(step_layout(self.acc_width))
         m.d.sync += [
             step.product.eq(0),
@@ -170,9 +145,9 @@ class ScalableMac(wiring.Component):
         m.d.sync += [step[name].eq(word[name]) for name in passed_on]
         return step, act_factor, weight_factor
 
-    def _accumulate_stage(self, m, step, product, bias):
+    def _accumulate_stage(self, m, step, product):
         """Shift, add and saturate; return the shifted value, of which the capture is made."""
-        width, half, acc_width = self.width, self.width // 2, self.acc_width
+        width, half, acc_width, bias = self.width, self.width // 2, self.acc_width, self.bias_reg
         acc = Signal(signed(acc_width), reset_less=True)
         shifted = Signal(signed(acc_width + width))
         with m.Switch(step.shift):
@@ -202,35 +177,6 @@ class ScalableMac(wiring.Component):
         with m.If(step.update):
             m.d.sync += acc.eq(total_clamped)
         return aligned
-
-    def _capture(self, m, step, aligned):
-        """Truncate, check the range and fill the output halves."""
-        half = self.width // 2
-        # Isolated, since the sum moves in every cycle and is written in few.
-        result = Signal(signed(self.acc_width))
-        with m.If(step.capture_low | step.capture_high):
-            m.d.comb += result.eq(aligned)
-        word, over_wide = truncate(m, result, step.position, self.width)
-        over_narrow = word[half - 1 :].any() & ~word[half - 1 :].all()
-        over = Signal()
-        negative = result[-1]
-        low, high = Signal(half), Signal(half)
-        m.d.comb += over.eq(over_wide | (step.narrow & over_narrow))
-        with m.If(over):
-            # The largest or smallest word: the sign on top of the inverted sign.
-            rest = (~negative).replicate(half - 1)
-            m.d.comb += low.eq(Cat(rest, Mux(step.narrow, negative, ~negative)))
-            m.d.comb += high.eq(Cat(rest, negative))
-        with m.Else():
-            m.d.comb += low.eq(word[:half])
-            m.d.comb += high.eq(Mux(step.narrow, word[:half], word[half:]))
-        out = Signal(self.width, reset_less=True, name="out")
-        saturated = Signal(2, reset_less=True, name="saturated")
-        with m.If(step.capture_low):
-            m.d.sync += [out[:half].eq(low), saturated[0].eq(over)]
-        with m.If(step.capture_high):
-            m.d.sync += [out[half:].eq(high), saturated[1].eq(over)]
-        m.d.comb += [self.out.eq(out), self.saturated.eq(saturated)]
 
 
 def step_layout(acc_width):

@@ -1,8 +1,11 @@
-"""Golden arithmetic of the precision-scalable MAC.
+"""Golden arithmetic of the processing elements.
 
 Public names
 ------------
 dot_product : a dot product by Algorithm 3, with the accumulator's saturation and the bias.
+packed_dot_product : one that adds several products at a time.
+pack : operands of one dot product in words.
+reconfigure_weights : weights of half as many bits (Fig. 3.5).
 round_half_even : rounding of weights to half their bits.
 write_back : truncation and range check of a result.
 interleave, deinterleave : two half-width values in one word.
@@ -22,6 +25,7 @@ from voltile.sim.golden import (
     split,
     write_back,
 )
+from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
 
 __all__ = [
     "accumulate",
@@ -29,6 +33,9 @@ __all__ = [
     "dot_product",
     "dot_product_cycles",
     "interleave",
+    "pack",
+    "packed_dot_product",
+    "reconfigure_weights",
     "round_half_even",
     "saturate",
     "split",

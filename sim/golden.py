@@ -26,14 +26,14 @@ def round_half_even(value: npt.ArrayLike, width: int = 8) -> IntArray:
     ``min(round_half_even(value / 2**K), 2**(K-1) - 1)``: the largest words clamp, since they would
     round to one more than K bits hold.
     """
-    words = _checked(value, width, "value")
+    words = checked(value, width, "value")
     half = width // 2
     return saturate(np.rint(words / 2**half).astype(np.int64), half)
 
 
 def split(value: npt.ArrayLike, width: int = 8) -> tuple[IntArray, IntArray]:
     """Split signed words into a signed high half and an unsigned low half."""
-    words = _checked(value, width, "value")
+    words = checked(value, width, "value")
     high, low = np.divmod(words, 2 ** (width // 2))
     return high, low
 
@@ -41,7 +41,7 @@ def split(value: npt.ArrayLike, width: int = 8) -> tuple[IntArray, IntArray]:
 def interleave(high: npt.ArrayLike, low: npt.ArrayLike, width: int = 8) -> IntArray:
     """Pack two K-bit signed values into one `width`-bit word, as O_H and O_L of Fig. 3.13."""
     half = width // 2
-    upper, lower = _checked(high, half, "high"), _checked(low, half, "low")
+    upper, lower = checked(high, half, "high"), checked(low, half, "low")
     packed: IntArray = upper * 2**half + lower % 2**half
     return packed
 
@@ -123,15 +123,15 @@ def dot_product(
     ValueError
         When an operand or width is out of range.
     """
-    _check_widths(width, acc_width)
+    check_widths(width, acc_width)
     half = width // 2
-    weights = _checked(weight, width, "weight")
+    weights = checked(weight, width, "weight")
     if precision is Precision.HALF:
-        features = _checked(act, half, "act")
+        features = checked(act, half, "act")
         total = _pass(0, features, round_half_even(weights, width), acc_width)
         total = saturate(total << 2 * half, acc_width)
     else:
-        act_high, act_low = split(_checked(act, width, "act"), width)
+        act_high, act_low = split(checked(act, width, "act"), width)
         weight_high, weight_low = split(weights, width)
         if precision is Precision.MIXED:
             weight_high = round_half_even(weights, width)
@@ -181,7 +181,7 @@ def _pass(start: npt.ArrayLike, act: IntArray, weight: IntArray, bits: int) -> I
 
 
 def _add_bias(total: IntArray, bias: npt.ArrayLike, width: int, acc_width: int) -> IntArray:
-    high, low = split(_checked(bias, 2 * width, "bias"), 2 * width)
+    high, low = split(checked(bias, 2 * width, "bias"), 2 * width)
     total = saturate(total + low, acc_width)
     return saturate(total + high * 2**width, acc_width)
 
@@ -190,7 +190,7 @@ def _limits(bits: int) -> tuple[int, int]:
     return -(1 << bits - 1), (1 << bits - 1) - 1
 
 
-def _checked(value: npt.ArrayLike, bits: int, name: str) -> IntArray:
+def checked(value: npt.ArrayLike, bits: int, name: str) -> IntArray:
     """Return `value` as an array of signed `bits`-bit numbers."""
     array = np.asarray(value)
     if array.dtype.kind not in "iu":
@@ -202,7 +202,8 @@ def _checked(value: npt.ArrayLike, bits: int, name: str) -> IntArray:
     return array.astype(np.int64)
 
 
-def _check_widths(width: int, acc_width: int) -> None:
+def check_widths(width: int, acc_width: int) -> None:
+    """Raise ValueError for widths that no element has, or whose sums int64 does not hold."""
     if width < 4 or width % 2:
         raise ValueError(f"width must be even and at least 4, not {width}")
     # A shift by 2K = N must stay within int64.

@@ -45,3 +45,11 @@ def test_emulation_needs_a_finished_run(tmp_path):
     assert done.stderr == (
         f"run folder {tmp_path} has no modes.csv: 'voltile run --out {tmp_path}' makes it\n"
     )
+
+
+def test_unknown_element_is_named_beside_the_known_ones():
+    assert "spatial" in call("processing_elements", "--help").stdout
+    done = call("processing_elements", "nosuch")
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.endswith("unknown element nosuch; there are scalable, spatial, dual")

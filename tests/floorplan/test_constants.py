@@ -83,6 +83,48 @@ def test_tie_cells_are_constant_and_registers_stop_constants(toy_technology):
     assert into == {("q", 0, 0), ("q", 1, 1)}
 
 
+def test_constants_pass_through_registers_on_demand(toy_technology):
+    cells = {
+        "g": ("toy_nor2_1", {"A": "mode", "B": "a", "Y": "g"}),
+        "r": ("toy_dff_1", {"D": "g", "CK": "clk", "Q": "q"}),
+        "s": ("toy_dff_1", {"D": "q", "CK": "clk", "Q": "p"}),
+        "t": ("toy_dff_1", {"D": "a", "CK": "clk", "Q": "free"}),
+        "m": ("toy_mux2_1", {"A": "free", "B": "a", "S": "p", "Y": "y"}),
+    }
+    netlist = make_netlist(toy_technology.library(1.0), cells, ["clk", "a", "mode"], ["y"])
+    found = constant_nets(netlist, {"mode": 1}, through_registers=True)
+    assert dict(zip(netlist.net_name, found.tolist(), strict=True)) == {
+        "clk": -1, "a": -1, "mode": 1, "g": 0, "q": 0, "p": 0, "free": -1, "y": -1,
+    }  # fmt: skip
+    # The select is low: from a register or port, only input A reaches the output.
+    graph = build_timing_graph(netlist, Constraints(case={"mode": 1}, case_through_registers=True))
+    names = netlist.net_name
+    assert {names[s >> 1] for s, t in zip(graph.source.tolist(), graph.target.tolist(), strict=True)
+            if names[t >> 1] == "y"} == {"free"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "pin", "held", "state"),
+    [
+        ("toy_dffr_1", "RN", {"d": 1, "n": 1}, 1),
+        ("toy_dffr_1", "RN", {"d": 1, "n": 0}, 0),
+        ("toy_dffr_1", "RN", {"d": 1}, -1),  # whether it is cleared is not known
+        ("toy_dffr_1", "RN", {"d": 0}, 0),
+        ("toy_dffr_1", "RN", {"n": 0}, 0),
+        ("toy_dffs_1", "SN", {"d": 0, "n": 1}, 0),
+        ("toy_dffs_1", "SN", {"d": 0}, -1),
+        ("toy_dffs_1", "SN", {"n": 0}, 1),
+    ],
+)
+def test_registers_hold_what_their_clear_and_preset_leave(cell, pin, held, state, toy_technology):
+    pins = {"D": "d", "CK": "clk", pin: "n", "Q": "q", "QN": "qn"}
+    library = toy_technology.library(1.0)
+    netlist = make_netlist(library, {"r": (cell, pins)}, ["clk", "d", "n"], ["q", "qn"])
+    found = constant_nets(netlist, held, through_registers=True)
+    values = dict(zip(netlist.net_name, found.tolist(), strict=True))
+    assert (values["q"], values["qn"]) == (state, -1 if state < 0 else 1 - state)
+
+
 @pytest.mark.parametrize(
     ("held", "pairs"),
     [

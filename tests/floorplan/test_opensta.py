@@ -152,6 +152,17 @@ def test_cases_through_a_multiplexer_an_exclusive_or_and_conditional_arcs(
     check(toy_technology, netlist, Constraints(case=held), (1.0,), tmp_path, exact=2e-13)
 
 
+@pytest.mark.parametrize("seed", [0, 3, 4, 9])
+def test_cases_through_registers(toy_technology, tmp_path, seed):
+    netlist = random_netlist(toy_technology.library(1.0), seed, 60, 10)
+    held = {f"a{number}": (seed + number) % 2 for number in range(3)} | {"rst": seed % 2}
+    constraints = Constraints(case=held)
+    to_registers = check(toy_technology, netlist, constraints, (0.7,), tmp_path / "to")
+    constraints = Constraints(case=held, case_through_registers=True)
+    through = check(toy_technology, netlist, constraints, (0.7,), tmp_path / "through")
+    assert through.worst_slack(PERIOD) > to_registers.worst_slack(PERIOD)
+
+
 def test_ports_that_share_a_net(toy_technology, tmp_path):
     """An input that is an output too, and a net that drives two outputs."""
     cells = {

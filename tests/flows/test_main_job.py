@@ -452,6 +452,9 @@ def test_rtl_writes_verilog(voltile, folder):
     assert "Grid(rows=2, cols=3" in (folder / "grid.v").read_text().splitlines()[0]
     code, _, _ = voltile("rtl", "mac", "--width", 4, "-o", "mac.v")
     assert code == 0 and "module mac" in (folder / "mac.v").read_text()
+    for name, component in (("spatial", "SpatialMac(width=4, "), ("dual", "DualMac(width=4, ")):
+        code, _, _ = voltile("rtl", name, "--width", 4, "-o", f"{name}.v")
+        assert code == 0 and component in (folder / f"{name}.v").read_text().splitlines()[0]
 
 
 def test_rtl_follows_links_and_writes_to_devices(voltile, folder):

@@ -87,14 +87,20 @@ def result_cycles(jobs: list[DotProduct]) -> np.ndarray:
 
 
 def expected_trace(batch: Batch, width: int, acc_width: int, cycles: int) -> np.ndarray:
+    """Return `output_trace` of a batch on ScalableMac."""
+    found = results(batch, width, acc_width)
+    return output_trace(batch.jobs, found, result_cycles(batch.jobs), width, cycles)
+
+
+def output_trace(jobs, found, captured, width: int, cycles: int) -> np.ndarray:
     """Return O_H, O_L and their saturation bits in every cycle, UNKNOWN before the first capture.
 
-    Shape (cycles, 4).
+    `found` has word and range check of each dot product, `captured` the cycle from which they
+    stand in the output register. Shape (cycles, 4).
     """
     half, mask = width // 2, (1 << width // 2) - 1
     trace = np.full((cycles, 4), UNKNOWN)
-    found = results(batch, width, acc_width)
-    for job, (word, over), cycle in zip(batch.jobs, found, result_cycles(batch.jobs), strict=True):
+    for job, (word, over), cycle in zip(jobs, found, captured, strict=True):
         high = word >> half if job.target is Target.WORD else word
         if job.target is not Target.LOW:
             trace[cycle:, 0], trace[cycle:, 2] = high & mask, over

@@ -11,14 +11,30 @@ import pytest
 
 from voltile.core import SynthesisError
 from voltile.core.yosys import run_yosys
-from voltile.hdl import Grid, RoundHalfEven, ScalableMac, export, to_rtlil, write_verilog
+from voltile.hdl import (
+    DualMac,
+    Grid,
+    RoundHalfEven,
+    ScalableMac,
+    SpatialMac,
+    WeightReconfiguration,
+    export,
+    to_rtlil,
+    write_verilog,
+)
 
 COMPONENTS = {
     "scalable_mac": lambda: ScalableMac(),
     "narrow_mac": lambda: ScalableMac(4, 8),
     "odd_mac": lambda: ScalableMac(6, 13),
     "wide_mac": lambda: ScalableMac(16, 48),
+    "spatial_mac": lambda: SpatialMac(),
+    "narrow_spatial_mac": lambda: SpatialMac(4, 8),
+    "odd_spatial_mac": lambda: SpatialMac(6, 13),
+    "dual_mac": lambda: DualMac(),
+    "narrow_dual_mac": lambda: DualMac(4, 8),
     "round_half_even": lambda: RoundHalfEven(8, 4),
+    "weights": lambda: WeightReconfiguration(),
     "grid": lambda: Grid(3, 2),
     "single": lambda: Grid(1, 1),
 }

@@ -85,3 +85,10 @@ def test_dot_product_rejects_an_empty_vector():
     with pytest.raises(ValueError) as raised:
         DotProduct(0, Precision.FULL)
     assert str(raised.value) == "length must be at least 1, not 0"
+
+
+def test_operands_stay_during_the_bias():
+    jobs = [DotProduct(2, Precision.HALF), DotProduct(3, Precision.HALF, bias=True)]
+    plan = schedule_dot_products(jobs)
+    assert plan.act_index.tolist() == [0, 0, 1, 1, 2] + [2] * 6
+    assert plan.weight_index.tolist() == [0, 1, 2, 3, 4] + [4] * 6

@@ -1,0 +1,138 @@
+"""The interface of the processing elements, through which an array takes any of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from amaranth import Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from voltile.core import Precision
+from voltile.hdl.control import control_layout, control_signature
+
+
+@dataclass(frozen=True)
+class OperandMode:
+    """How a processing element takes the operands of one precision.
+
+    Attributes
+    ----------
+    passes : int
+        Times that it goes over the operand vectors.
+    acts, weights : int
+        Activations and weights in a word, the first on top. A pass takes one weight word a cycle,
+        so `weights` is also the number of products in a cycle; an activation word stays for
+        ``acts / weights`` cycles.
+    """
+
+    passes: int
+    acts: int
+    weights: int
+
+
+class ProcessingElement(wiring.Component):
+    """Component that computes dot products of packed operands, one after the other.
+
+    What `ScalableMac`, `SpatialMac` and `DualMac` have in common, and all that an array, a
+    sequencer or a schedule has to know of them.
+
+    - A control word says all about one cycle and acts on the operands presented with it. Words may
+      come in every cycle; idle words change nothing.
+    - Operands fill their words from the top: a word of four K-bit features has the first one in its
+      highest K bits. Places behind the last operand of a vector hold zeros; places that a precision
+      does not use (the lower N bits of a full-precision word of `SpatialMac`) hold anything.
+    - ``clear`` marks the first word of a dot product. The word after its last one, which may be the
+      first of the next, captures the result with ``capture_high``, ``capture_low``, ``narrow`` and
+      ``position``; these five fields every control word has (`hdl.control`).
+    - A dot product of length M takes `dot_product_cycles` from its first word to that of the next,
+      at any mix of precisions. Its result stands in `out` `latency` cycles after the word that
+      captures stood at the ports.
+    - Registers take what stood at the ports one cycle later, operands only if the word uses them:
+      `act_reg`, `weight_reg`, `bias_reg`, and `word`, the control word. They hold just what a
+      neighbour in a systolic array needs in the next cycle, so an array needs no registers between
+      its elements; it may read these signals.
+    - Reset: synchronous, `rst` high for one cycle, empties the pipeline of control words. Data
+      registers are not reset.
+
+    Parameters
+    ----------
+    width : int
+        N, bits of a full-precision operand and of the output; even, at least 4.
+    acc_width : int
+        Bits of the accumulator, at least those of the bias, 2N.
+    act_width, weight_width : int
+        Bits of the operand words.
+    fields : dict
+        Name and shape of every field of the control word.
+
+    Ports
+    -----
+    act : In(act_width), weight : In(weight_width)
+        Operand words.
+    bias : In(signed(2 * width))
+        Bias, in units of the product of two N-bit operands.
+    ctl : In(control_signature(fields))
+        Control word.
+    out : Out(width)
+        O_H and O_L: an N-bit signed result, or two K-bit signed results.
+    saturated : Out(2)
+        Range check, bit 1 for O_H and 0 for O_L: the result did not fit and was clamped.
+
+    Attributes
+    ----------
+    latency : int
+        Cycles from the word that captures to the result.
+    bias_words : int
+        Words that the bias takes at the end of a dot product; 0: it comes with the first word.
+    modes : mapping of Precision to OperandMode
+        The precisions it has.
+
+    Raises
+    ------
+    ValueError
+        When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
+    """
+
+    latency: ClassVar[int]
+    bias_words: ClassVar[int]
+    modes: ClassVar[Mapping[Precision, OperandMode]]
+
+    def __init__(self, width: int, acc_width: int, act_width: int, weight_width: int, fields: dict):
+        if width < 4 or width % 2:
+            raise ValueError(f"width must be even and at least 4, not {width}")
+        if acc_width < 2 * width:
+            raise ValueError(f"acc_width must be at least {2 * width}, not {acc_width}")
+        self.width = width
+        self.acc_width = acc_width
+        self.act_width = act_width
+        self.weight_width = weight_width
+        super().__init__(
+            {
+                "act": In(act_width),
+                "weight": In(weight_width),
+                "bias": In(2 * width),
+                "ctl": In(control_signature(fields)),
+                "out": Out(width),
+                "saturated": Out(2),
+            }
+        )
+        self.word = Signal(control_layout(fields))
+        self.act_reg = Signal(act_width, reset_less=True)
+        self.weight_reg = Signal(weight_width, reset_less=True)
+        self.bias_reg = Signal(2 * width, reset_less=True)
+
+    @classmethod
+    def dot_product_cycles(cls, length: int, precision: Precision, bias: bool = False) -> int:
+        """Return the cycles from the first word of a dot product to that of the next.
+
+        ``passes * ceil(length / weights) + bias_words * bias``; with a bias at least
+        ``latency - 1``, which is how long the bias register serves one bias.
+        """
+        mode = cls.modes[precision]
+        cycles = mode.passes * -(-length // mode.weights)
+        return max(cycles + cls.bias_words, cls.latency - 1) if bias else cycles
+
+    def _register_word(self, m):
+        """Take the control word."""
+        m.d.sync += [self.word[name].eq(getattr(self.ctl, name)) for name, _ in self.word.shape()]
