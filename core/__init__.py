@@ -13,6 +13,7 @@ StageMeter, RunRecord : wall time and peak memory of each stage, and what `run.j
 
 from voltile.core.csv_rows import CsvRow, read_csv_rows
 from voltile.core.errors import (
+    LayerError,
     LibertyError,
     NetlistError,
     PlacementInfeasible,
@@ -30,6 +31,7 @@ from voltile.core.records import RunRecord, StageMeter
 
 __all__ = [
     "CsvRow",
+    "LayerError",
     "LibertyError",
     "NetlistError",
     "PlacementInfeasible",

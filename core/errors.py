@@ -76,5 +76,9 @@ class TimingInfeasible(VoltileError):
         self.reach = reach
 
 
+class LayerError(VoltileError):
+    """A layer of a network that the hardware, or the model of it, cannot compute."""
+
+
 class ProgramError(VoltileError):
     """An external program that is missing, too old, or that failed."""

@@ -14,6 +14,10 @@ saturate, accumulate : clamping, and a sum that clamps after every addition.
 dot_product_cycles : cycles that a dot product takes (Table 3.9).
 """
 
+from voltile.sim.cycles import layer_cycles, scale_sim_cycles
+from voltile.sim.elements import DUAL, ELEMENTS, SCALABLE, SPATIAL, Element
+from voltile.sim.fixed_point import FixedPointLayer, FixedPointNetwork, fraction_length, quantise
+from voltile.sim.float_network import FloatLayer, FloatNetwork, read_onnx
 from voltile.sim.golden import (
     accumulate,
     deinterleave,
@@ -25,9 +29,26 @@ from voltile.sim.golden import (
     split,
     write_back,
 )
+from voltile.sim.layers import activate, convolve
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
 
 __all__ = [
+    "DUAL",
+    "ELEMENTS",
+    "SCALABLE",
+    "SPATIAL",
+    "Element",
+    "FixedPointLayer",
+    "FixedPointNetwork",
+    "FloatLayer",
+    "FloatNetwork",
+    "activate",
+    "convolve",
+    "fraction_length",
+    "layer_cycles",
+    "quantise",
+    "scale_sim_cycles",
+    "read_onnx",
     "accumulate",
     "deinterleave",
     "dot_product",

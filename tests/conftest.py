@@ -1,8 +1,11 @@
 """Fixtures that several rooms share."""
 
+import os
 import shutil
+from pathlib import Path
 
 import measured_cells
+import numpy as np
 import pytest
 from toy_technology import write_toy_technology
 
@@ -52,3 +55,19 @@ def opensta():
     """OpenSTA, the outside timer."""
     if shutil.which("sta") is None:
         pytest.skip("needs sta (OpenSTA)")
+
+
+@pytest.fixture(scope="session")
+def keyword_spotting():
+    """File of MLPerf Tiny's keyword-spotting network, inputs in its units, and their classes.
+
+    Shapes (inputs, 49, 10, 1) and (inputs,).
+    """
+    pytest.importorskip("onnx")
+    folder = Path(os.environ.get("MODELS_ROOT", ""))
+    model, data = folder / "kws_dscnn.onnx", folder / "kws01_dev.npz"
+    if not (model.is_file() and data.is_file()):
+        pytest.skip("needs MODELS_ROOT with kws_dscnn.onnx and kws01_dev.npz")
+    arrays = np.load(data)
+    values = (arrays["x"].astype(float) - arrays["zero_point"]) * arrays["scale"]
+    return model, np.moveaxis(values, 1, -1), arrays["y"]
