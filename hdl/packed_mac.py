@@ -71,6 +71,14 @@ class PackedMac(ProcessingElement):
         fields = packed_control_fields(acc_width, mixed=Precision.MIXED in self.modes)
         super().__init__(width, acc_width, word_width, word_width, fields)
 
+    def write_word(self, m, word, turn):
+        super().write_word(m, word, turn)
+        m.d.comb += [word.product.eq(turn.product), word.bias.eq(word.clear & turn.bias)]
+        with m.If(turn.product):
+            m.d.comb += word.half.eq(turn.modes[Precision.HALF])
+            if Precision.MIXED in self.modes:
+                m.d.comb += word.mixed.eq(turn.modes[Precision.MIXED])
+
     def elaborate(self, platform):
         m = Module()
         self._operand_stage(m)
@@ -201,4 +209,4 @@ def _has_one_of(word, wanted: Collection[Precision], possible: Collection[Precis
         Precision.MIXED: mixed,
         Precision.HALF: word.half,
     }
-    return reduce(or_, (flags[mode] for mode in wanted), C(0))
+    return reduce(or_, (flags[mode] for mode in possible if mode in wanted), C(0))

@@ -1,11 +1,11 @@
 """The interface of the processing elements, through which an array takes any of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from amaranth import Signal
-from amaranth.lib import wiring
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from voltile.core import Precision
@@ -29,6 +29,43 @@ class OperandMode:
     passes: int
     acts: int
     weights: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a cycle is for, as signals of the unit that issues control words.
+
+    Attributes
+    ----------
+    modes : mapping of Precision to Value
+        Which precision it is, one-hot.
+    product : Value
+        Operands stand at the ports.
+    part, phase : Value
+        Number of the pass; number of the cycle within an activation word.
+    begins : Value
+        First product of a pass.
+    bias : Value
+        The dot product has a bias.
+    bias_low, bias_high : Value
+        The cycles of the bias, where it takes some.
+    captures : Value
+        The dot product ended with the cycle before.
+    narrow, position : Value
+        How its result is captured.
+    """
+
+    modes: Mapping[Precision, Value]
+    product: Value
+    part: Value
+    phase: Value
+    begins: Value
+    bias: Value
+    bias_low: Value
+    bias_high: Value
+    captures: Value
+    narrow: Value
+    position: Value
 
 
 class ProcessingElement(wiring.Component):
@@ -133,6 +170,33 @@ class ProcessingElement(wiring.Component):
         cycles = mode.passes * -(-length // mode.weights)
         return max(cycles + cls.bias_words, cls.latency - 1) if bias else cycles
 
+    def like(self) -> Self:
+        """Return another element with the same parameters."""
+        make: Callable[[int, int], Self] = type(self)
+        return make(self.width, self.acc_width)
+
+    def act_bits(self, precision: Precision) -> int:
+        """Return the bits of an activation in its word."""
+        return self.width // 2 if precision is Precision.HALF else self.width
+
+    def weight_bits(self, precision: Precision) -> int:
+        """Return the bits of a weight in its word."""
+        return self.width if precision is Precision.FULL else self.width // 2
+
+    def write_word(self, m: Module, word: data.View, turn: Turn) -> None:
+        """Drive the fields of a control word for a cycle, in the module `m`."""
+        m.d.comb += word.clear.eq(turn.product & turn.begins & (turn.part == 0))
+        with m.If(turn.captures):
+            m.d.comb += [
+                word.capture_high.eq(1),
+                word.capture_low.eq(1),
+                word.narrow.eq(turn.narrow),
+                word.position.eq(turn.position),
+            ]
+
     def _register_word(self, m):
-        """Take the control word."""
-        m.d.sync += [self.word[name].eq(getattr(self.ctl, name)) for name, _ in self.word.shape()]
+        """Take the control word, as one value: elements of an array then are one module."""
+        given = Signal(self.word.shape())
+        fields = [getattr(self.ctl, name) for name, _ in given.shape()]
+        m.d.comb += given.as_value().eq(Cat(fields))
+        m.d.sync += self.word.eq(given)

@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data
 
 from voltile.core import Precision
+from voltile.hdl.algorithm_3 import ALIGNMENT, PASSES
 from voltile.hdl.control import Addend, Shift, WeightPart, control_fields
 from voltile.hdl.multiplier import multiply
 from voltile.hdl.output_stage import write_output
@@ -79,6 +80,33 @@ class ScalableMac(ProcessingElement):
 
     def __init__(self, width: int = 8, acc_width: int = 32):
         super().__init__(width, acc_width, width, width, control_fields(acc_width))
+
+    def weight_bits(self, precision):
+        return self.width  # rounded in the element
+
+    def write_word(self, m, word, turn):
+        super().write_word(m, word, turn)
+        with m.If(turn.product):
+            m.d.comb += word.addend.eq(Addend.PRODUCT)
+        with m.Elif(turn.bias_low):
+            m.d.comb += word.addend.eq(Addend.BIAS_LOW)
+        with m.Elif(turn.bias_high):
+            m.d.comb += word.addend.eq(Addend.BIAS_HIGH)
+        for precision, loops in PASSES.items():
+            with m.If(turn.modes[precision]):
+                with m.If(turn.bias_low | (turn.captures & ~turn.bias)):
+                    m.d.comb += word.shift.eq(ALIGNMENT[precision])
+                for number, loop in enumerate(loops):
+                    # At half precision, the feature in the high half of a word comes first.
+                    half = precision is Precision.HALF
+                    with m.If(turn.product & (turn.part == number)):
+                        m.d.comb += [
+                            word.act_high.eq(~turn.phase[0] if half else loop.act_high),
+                            word.act_signed.eq(half or loop.act_high),
+                            word.weight_part.eq(loop.weight_part),
+                        ]
+                        with m.If(turn.begins & (turn.part != 0)):
+                            m.d.comb += word.shift.eq(loop.shift)
 
     def elaborate(self, platform):
         m = Module()

@@ -1,40 +1,14 @@
 """Algorithm 3 as control words of `ScalableMac`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from voltile.core import Precision
-from voltile.hdl.control import Addend, Shift, WeightPart, control_fields
+from voltile.hdl.algorithm_3 import ALIGNMENT, PASSES
+from voltile.hdl.control import Addend, control_fields
 from voltile.hdl.scalable_mac import ScalableMac
 from voltile.hdl.schedule import DotProduct, Features, Schedule, lay_out
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """One loop of Algorithm 3: the halves multiplied, and the shift before its first product."""
-
-    act_high: bool
-    weight_part: WeightPart
-    shift: Shift
-
-
-_PASSES = {
-    Precision.FULL: (
-        _Pass(True, WeightPart.HIGH, Shift.NONE),
-        _Pass(False, WeightPart.HIGH, Shift.K),
-        _Pass(True, WeightPart.LOW, Shift.NONE),
-        _Pass(False, WeightPart.LOW, Shift.K),
-    ),
-    Precision.MIXED: (
-        _Pass(True, WeightPart.ROUNDED, Shift.NONE),
-        _Pass(False, WeightPart.ROUNDED, Shift.K),
-    ),
-    Precision.HALF: (_Pass(True, WeightPart.ROUNDED, Shift.NONE),),
-}
-# Lines 8 and 18: alignment of the sum with the radix point of the bias.
-_ALIGNMENT = {Precision.FULL: Shift.NONE, Precision.MIXED: Shift.K, Precision.HALF: Shift.TWO_K}
 
 
 def schedule_dot_products(jobs: Sequence[DotProduct], acc_width: int = 32) -> Schedule:
@@ -65,7 +39,7 @@ def _write_dot_product(words: dict[str, np.ndarray], job: DotProduct) -> dict[st
     if job.bias:
         _write_bias(words, job, job.cycles - 2)
     else:
-        words["shift"][job.cycles] = _ALIGNMENT[job.precision].value
+        words["shift"][job.cycles] = ALIGNMENT[job.precision].value
     bias = np.full(job.cycles, -1)
     bias[job.cycles - 2 * job.bias :] = 0
     return {"act": _act_order(job), "weight": _weight_order(job), "bias": bias}
@@ -87,7 +61,7 @@ def _write_products(words: dict[str, np.ndarray], job: DotProduct) -> None:
     """Write the product words of all passes."""
     half = job.precision is Precision.HALF
     words["clear"][0] = 1
-    for number, part in enumerate(_PASSES[job.precision]):
+    for number, part in enumerate(PASSES[job.precision]):
         first = number * job.length
         cycles = slice(first, first + job.length)
         act_high = _feature_half(job) if half else part.act_high
@@ -109,4 +83,4 @@ def _feature_half(job: DotProduct) -> np.ndarray:
 def _write_bias(words: dict[str, np.ndarray], job: DotProduct, start: int) -> None:
     """Write the two bias words; the sum is aligned to the bias with the first."""
     words["addend"][start : start + 2] = Addend.BIAS_LOW.value, Addend.BIAS_HIGH.value
-    words["shift"][start] = _ALIGNMENT[job.precision].value
+    words["shift"][start] = ALIGNMENT[job.precision].value
