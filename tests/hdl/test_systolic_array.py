@@ -1,0 +1,23 @@
+"""The generated Verilog of SystolicArray against the golden model, under Icarus."""
+
+import pytest
+from verilog_build import Bench, require_simulator
+
+from voltile.hdl import PROCESSING_ELEMENTS, ScalableMac, SystolicArray
+
+
+@pytest.mark.parametrize(
+    ("pe", "rows", "cols"),
+    [("scalable", 1, 1), ("scalable", 4, 3), ("spatial", 2, 3), ("dual", 3, 2)],
+)
+def test_results_leave_in_the_wavefront(pe, rows, cols, tmp_path):
+    require_simulator()
+    environment = {"ARRAY_ROWS": str(rows), "ARRAY_COLS": str(cols), "ARRAY_PE": pe}
+    component = SystolicArray(rows, cols, PROCESSING_ELEMENTS[pe]())
+    bench = Bench(component, "array", "array_bench", tmp_path, environment)
+    bench.run("results_leave_in_the_wavefront")
+
+
+def test_array_rejects_no_rows():
+    with pytest.raises(ValueError, match="rows and cols must be at least 1, not 0 and 2"):
+        SystolicArray(0, 2, ScalableMac())
