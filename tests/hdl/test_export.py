@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import pytest
 from voltile.core import SynthesisError
 from voltile.core.yosys import run_yosys
 from voltile.hdl import (
+    Accelerator,
     DualMac,
     Grid,
     RoundHalfEven,
     ScalableMac,
     SpatialMac,
+    SystolicArray,
     WeightReconfiguration,
     export,
     to_rtlil,
@@ -37,6 +40,10 @@ COMPONENTS = {
     "weights": lambda: WeightReconfiguration(),
     "grid": lambda: Grid(3, 2),
     "single": lambda: Grid(1, 1),
+    "array": lambda: SystolicArray(2, 3, ScalableMac(4, 8)),
+    "accelerator": lambda: Accelerator(2, 2, ScalableMac(4, 8), 64, 64, 64),
+    "spatial_accelerator": lambda: Accelerator(4, 2, SpatialMac(4, 8), 64, 64, 64),
+    "dual_accelerator": lambda: Accelerator(2, 4, DualMac(8, 20), 64, 64, 64),
 }
 
 
@@ -92,11 +99,39 @@ def test_writing_twice_gives_the_same_bytes(tmp_path):
     assert to_rtlil(Grid(2, 2), "grid") == to_rtlil(Grid(2, 2), "grid")
 
 
+def test_bytes_do_not_depend_on_the_hash_seed():
+    """Sets of names come in another order in every process."""
+    make = "from voltile.hdl import *; print(to_rtlil(SpatialMac(4, 8), 'pe'))"
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", make], env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(texts) == 1
+
+
 def test_equal_elements_share_one_module(tmp_path):
     write_verilog(Grid(2, 3), "grid", tmp_path / "grid.v")
     text = (tmp_path / "grid.v").read_text()
     assert re.findall(r"^module (\w+)", text, re.MULTILINE) == ["grid", "grid__mac"]
     assert len(re.findall(r"^  grid__mac mac_\d_\d \(", text, re.MULTILINE)) == 6
+
+
+def test_interior_elements_of_an_array_and_memories_share_modules(tmp_path):
+    """Those at the edges hand nothing on, or take from ports, and so differ."""
+    component = Accelerator(8, 8, ScalableMac(4, 8), 1024, 1024, 1024)
+    write_verilog(component, "chip", tmp_path / "chip.v")
+    text = (tmp_path / "chip.v").read_text()
+    modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
+    assert sum("__pe_" in name for name in modules) <= 9
+    memories = [name for name in modules if "__sram_" in name]
+    assert memories == ["chip__sram_128x32_1lane", "chip__sram_128x32_2lane"]
+    [header] = re.findall(r"^module chip__sram_128x32_1lane\((.*?)\);", text, re.M | re.S)
+    ports = {"clk", "enable", "write", "address", "write_data", "read_data"}
+    assert set(header.replace(" ", "").split(",")) == ports
+    assert "initial" not in text
 
 
 def test_ports_keep_the_order_of_the_signature(tmp_path):

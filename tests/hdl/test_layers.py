@@ -1,0 +1,158 @@
+"""Layers as jobs: what is refused, and how words lie."""
+
+import numpy as np
+import pytest
+
+from voltile.core import LayerError, Precision
+from voltile.hdl import (
+    Accelerator,
+    DualMac,
+    Layer,
+    LayerJob,
+    ScalableMac,
+    SpaceToDepth,
+    SpatialMac,
+    split_layer,
+)
+from voltile.sim import convolve
+
+
+@pytest.fixture
+def accelerator():
+    return Accelerator(4, 4, ScalableMac(), 1024, 1024, 1024)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"in_channels": 0}, "sizes of a layer are positive"),
+        ({"stride": (0, 1)}, "sizes of a layer are positive"),
+        ({"padding": (0, -1, 0, 0)}, "padding not negative"),
+        ({"groups": 3}, "3 groups do not divide 4 input and 8 output channels"),
+        ({"kernel": (7, 3)}, "a kernel of 7 x 3 does not fit a padded input of 6 x 6"),
+    ],
+)
+def test_layer_rejects(arguments, message):
+    sizes = {"in_channels": 4, "out_channels": 8, "in_height": 6, "in_width": 6}
+    with pytest.raises(LayerError, match=message):
+        Layer(**(sizes | arguments))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Layer(4, 4, 20, 20), "the layer has 400 words of activations, a bank of the buffer holds"),
+        (Layer(4, 20, 8, 8, (3, 3), position=1), "the layer has 190 words of weights, a bank"),
+        (Layer(1, 9, 8, 8, position=1), "the layer has 192 words of results, a bank"),
+        (Layer(4, 4, 4, 4, position=32), "position must be from 0 to 31, not 32"),
+        (
+            Layer(1, 1, 1, 1, stride=(1, 32768), padding=(0, 0, 0, 65535)),
+            "in_width with padding must be below 65536, not 65536",
+        ),
+    ],
+)
+def test_job_rejects(accelerator, layer, message):
+    with pytest.raises(LayerError, match=message):
+        LayerJob(layer, accelerator)
+
+
+def test_job_rejects_a_precision_that_the_elements_lack():
+    accelerator = Accelerator(4, 4, DualMac())
+    with pytest.raises(LayerError, match="DualMac has no mixed precision, but full, half"):
+        LayerJob(Layer(4, 4, 4, 4, precision=Precision.MIXED), accelerator)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (np.zeros((4, 4, 3), int), r"activations must have the shape \(4, 4, 4\), not \(4, 4, 3\)"),
+        (np.zeros((4, 4, 4)), "activations must be integers, not float64"),
+        (np.full((4, 4, 4), 128), "activations must lie in -128 .. 127, not 128"),
+    ],
+)
+def test_operands_are_checked(accelerator, act, message):
+    with pytest.raises(LayerError, match=message):
+        LayerJob(Layer(4, 4, 4, 4), accelerator).act_words(act)
+
+
+def test_a_bias_is_needed(accelerator):
+    job = LayerJob(Layer(4, 4, 4, 4), accelerator)
+    with pytest.raises(LayerError, match="the layer has a bias, and none is given"):
+        job.weight_words(np.zeros((4, 1, 1, 4), int))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, 4), "rows and cols must be even, at least 2, not 3 and 4"),
+        ((4, 4, 1001), "act_bytes must hold two banks of 2 to 16777215 words of 32 bits, 1001"),
+        ((4, 4, 8), "act_bytes must hold two banks of 2 to 16777215 words of 32 bits, 8 bytes"),
+    ],
+)
+def test_accelerator_rejects(arguments, message):
+    rows, cols, *sizes = arguments
+    with pytest.raises(ValueError, match=message):
+        Accelerator(rows, cols, ScalableMac(), *sizes)
+
+
+def test_activations_lie_channel_by_channel():
+    """Half precision: two values in an operand word, the first on top, words from the low end."""
+    job = LayerJob(Layer(6, 1, 1, 2, precision=Precision.HALF), Accelerator(4, 4, ScalableMac()))
+    act = np.array([[[1, 2, 3, 4, 5, 6], [-1, 0, 0, 0, 0, 7]]])
+    assert job.act_words(act) == [0x00563412, 0x000700F0]
+
+
+def test_weights_and_biases_lie_column_by_column():
+    """Spatial, mixed: two weights of four bits fill the top half of a port, two such a word."""
+    accelerator = Accelerator(4, 2, SpatialMac())
+    layer = Layer(8, 2, 1, 1, precision=Precision.MIXED)
+    weight = np.array([[1, 2, 3, 4, 5, 6, 7, 0], [-1, -2, -3, -4, -5, -6, -7, -8]])
+    words = LayerJob(layer, accelerator).weight_words(weight.reshape(2, 1, 1, 8), [0x0102, -2])
+    assert words == [0x00FE0002, 0x00FF0001, 0xDCFE3412, 0x98BA7056]
+
+
+def test_large_layers_are_split_at_folds(accelerator):
+    whole = Layer(8, 40, 4, 4, (3, 3))
+    parts = split_layer(whole, accelerator)
+    assert [part.outputs.start for part in parts] == list(
+        range(0, 40, parts[0].outputs.stop)
+    )
+    assert sum(part.layer.out_channels for part in parts) == 40
+    assert all(part.inputs == slice(0, 8) for part in parts)
+    assert all(part.outputs.start % 4 == 0 for part in parts)
+
+    depthwise = split_layer(Layer(30, 30, 4, 4, (3, 3), groups=30), accelerator)
+    assert len(depthwise) > 1
+    assert [part.inputs for part in depthwise] == [part.outputs for part in depthwise]
+    with pytest.raises(LayerError, match="400 words of activations"):
+        split_layer(Layer(4, 4, 20, 20), accelerator)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [((10, 4), (2, 2), (4, 1, 5, 1)), ((3, 3), (2, 3), (1, 0, 1, 2)), ((1, 1), (2, 2), (0,) * 4)],
+)
+def test_blocks_of_pixels_give_the_same_results(kernel, stride, padding):
+    rng = np.random.default_rng(8)
+    layer = Layer(3, 5, 13, 10, kernel, stride, padding)
+    act = rng.integers(-128, 128, (13, 10, 3))
+    weight = rng.integers(-128, 128, (5, *kernel, 3))
+    blocks = SpaceToDepth(layer)
+    assert (blocks.layer.out_height, blocks.layer.out_width) == (layer.out_height, layer.out_width)
+    assert blocks.layer.stride == (1, 1)
+    found = convolve(blocks.act(act), blocks.weight(weight))
+    np.testing.assert_array_equal(found, convolve(act, weight, stride=stride, padding=padding))
+    job = LayerJob(blocks.layer, Accelerator(8, 8, ScalableMac()))
+    assert len(job.act_words(blocks.act(act))) == job.fields["act_words"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Layer(4, 4, 8, 8, (2, 2), (2, 2), groups=2), "for layers of one group, not 2"),
+        (Layer(1, 1, 8, 8, (2, 2), (2, 2), (2, 0, 0, 0)), "padding of 2 and 0 must be smaller"),
+    ],
+)
+def test_what_has_no_blocks_is_refused(layer, message):
+    with pytest.raises(LayerError, match=message):
+        SpaceToDepth(layer)
