@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import NetlistError
+from voltile.floorplan.clocks import clock_pins
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.pdk import (
     CellLibrary,
@@ -23,6 +24,8 @@ from voltile.pdk import (
 )
 
 Ints = NDArray[np.int64]
+# Per cell: (output pin, truth table, input pins), by offset.
+_Functions = dict[int, list[tuple[int, NDArray[np.bool_], tuple[int, ...]]]]
 
 
 def constant_nets(
@@ -31,39 +34,63 @@ def constant_nets(
     """Return the value of each net that is constant, and -1 for all others.
 
     `through_registers`: a flip-flop whose next state is constant has that state, as it is once a
-    mode has been held for a few cycles.
+    mode has been at work for a while; not where its clock does not run, since then it keeps an
+    older one. The output of a clock gate that cannot open rests.
 
     Raises
     ------
     NetlistError
         When `case` names an input port that the netlist lacks.
     """
-    value = np.full(netlist.nets, -1)
+    start = np.full(netlist.nets, -1)
     ports = netlist.input_port_net
     for port, level in case.items():
         if port not in ports:
             raise NetlistError(f"{netlist.name} has no input port '{port}' to hold constant")
-        value[ports[port]] = level
+        start[ports[port]] = level
     functions = _output_functions(netlist.library)
-    if through_registers:
-        functions |= _register_functions(netlist.library)
+    if not through_registers:
+        return _propagate(netlist, start, functions, set())
+    functions |= _register_functions(netlist.library)
+    stopped: set[int] = set()
+    while True:
+        value = _propagate(netlist, start, functions, stopped)
+        more = _stopped_registers(netlist, value) - stopped
+        if not more:
+            return value
+        stopped |= more
+
+
+def _propagate(netlist: Netlist, start: Ints, functions: _Functions, without: set[int]) -> Ints:
+    """Spread constants from their start through all cells but some."""
+    value = start.copy()
     ties = [kind for kind, outputs in functions.items() if any(not i for _, _, i in outputs)]
     front = set(np.flatnonzero(np.isin(netlist.cell_type, ties)).tolist())
     front |= _readers(netlist, np.flatnonzero(value >= 0))
     while front:
         changed = []
-        for cell in front:
-            start = int(netlist.first_pin[cell])
+        for cell in front - without:
+            first = int(netlist.first_pin[cell])
             for output, table, inputs in functions.get(int(netlist.cell_type[cell]), ()):
-                net = int(netlist.pin_net[start + output])
+                net = int(netlist.pin_net[first + output])
                 if net == OPEN or value[net] >= 0:
                     continue
-                possible = _restrict(table, _held(netlist, value, start, inputs))
+                possible = _restrict(table, _held(netlist, value, first, inputs))
                 if possible.all() or not possible.any():
                     value[net] = int(possible[0])
                     changed.append(net)
         front = _readers(netlist, np.array(changed, dtype=np.int64))
     return value
+
+
+def _stopped_registers(netlist: Netlist, value: Ints) -> set[int]:
+    """Flip-flops whose clock pin is constant."""
+    sequential = netlist.library.sequential
+    flops = [kind for kind, item in sequential.items() if item.kind == SequentialKind.FLIP_FLOP]
+    is_clock = clock_pins(netlist.library)[netlist.pin_library]
+    is_clock &= np.isin(netlist.cell_type, flops)[netlist.pin_cell]
+    stands = np.append(value, -1)[netlist.pin_net] >= 0
+    return set(netlist.pin_cell[is_clock & stands].tolist())
 
 
 def enabled_arcs(
@@ -113,9 +140,6 @@ def _can_hold(netlist: Netlist, constants: Ints, cell: int, when: str) -> bool:
     return bool(_restrict(truth_table(tree, names), levels).any())
 
 
-_Functions = dict[int, list[tuple[int, NDArray[np.bool_], tuple[int, ...]]]]
-
-
 def _output_functions(library: CellLibrary) -> _Functions:
     """Per cell: (output pin, truth table, input pins) of its combinational outputs, by offset."""
     functions: _Functions = {}
@@ -127,10 +151,15 @@ def _output_functions(library: CellLibrary) -> _Functions:
 
 
 def _register_functions(library: CellLibrary) -> _Functions:
-    """The same of the outputs of flip-flops, as if the next state were there already."""
+    """The same of flip-flops, as if the next state were there already, and of clock gates."""
     functions: _Functions = {}
     for pin in np.flatnonzero(library.pin_direction == Direction.OUTPUT):
         state = library.sequential.get(int(library.pin_cell[pin]))
+        if state is not None and state.kind == SequentialKind.CLOCK_GATE:
+            if library.pin_name[pin] == state.output:
+                text = f"{state.clock} {'& ' if state.active_high else '| !'}({state.data})"
+                _add_function(functions, library, int(pin), text)
+            continue
         if state is None or state.kind != SequentialKind.FLIP_FLOP:
             continue
         following = f"({state.data}) & !({state.clear or 0}) | ({state.preset or 0})"

@@ -97,6 +97,82 @@ def rtl_grid(
     _write_rtl(lambda: Grid(rows, cols, width, acc_width), "grid", out)
 
 
+Rows = Annotated[int, typer.Option(help="Rows of processing elements.")]
+Cols = Annotated[int, typer.Option(help="Columns of processing elements.")]
+Pe = Annotated[
+    str, typer.Option(help="Processing element: scalable, spatial, or dual. See `voltile rtl`.")
+]
+PeWidth = Annotated[int | None, typer.Option(help="Operand width in bits. [8; of dual 16]")]
+PeAccWidth = Annotated[int | None, typer.Option(help="Accumulator width in bits. [32; of dual 44]")]
+
+
+@rtl.command("array")
+def rtl_array(
+    out: Output,
+    rows: Rows = 8,
+    cols: Cols = 8,
+    pe: Pe = "scalable",
+    width: PeWidth = None,
+    acc_width: PeAccWidth = None,
+) -> None:
+    """Write an output-stationary systolic array.
+
+    Examples:
+
+    `voltile rtl array -o array.v`
+
+    `voltile rtl array --pe dual --rows 4 --cols 4 -o array.v`
+    """
+    from voltile.hdl import SystolicArray
+
+    _write_rtl(lambda: SystolicArray(rows, cols, _element(pe, width, acc_width)), "array", out)
+
+
+@rtl.command("accelerator")
+def rtl_accelerator(
+    out: Output,
+    rows: Rows = 8,
+    cols: Cols = 8,
+    pe: Pe = "scalable",
+    width: PeWidth = None,
+    acc_width: PeAccWidth = None,
+    act_kib: Annotated[int, typer.Option(help="Buffer of activations [KiB], two banks.")] = 128,
+    weight_kib: Annotated[int, typer.Option(help="Buffer of weights [KiB], two banks.")] = 128,
+    out_kib: Annotated[int, typer.Option(help="Buffer of results [KiB], two banks.")] = 128,
+) -> None:
+    """Write an accelerator: array, buffers, sequencer, streams, and registers on a Wishbone bus.
+
+    Its memories are modules by themselves, `accelerator__sram_DEPTHxWIDTH_LANESlane`, which a flow
+    binds to SRAM macros.
+
+    Examples:
+
+    `voltile rtl accelerator -o accelerator.v`
+
+    `voltile rtl accelerator --pe spatial --act-kib 64 -o accelerator.v`
+    """
+    from voltile.hdl import Accelerator
+
+    sizes = act_kib << 10, weight_kib << 10, out_kib << 10
+    _write_rtl(
+        lambda: Accelerator(rows, cols, _element(pe, width, acc_width), *sizes),
+        "accelerator",
+        out,
+    )
+
+
+def _element(name: str, width: int | None, acc_width: int | None):  # type: ignore[no-untyped-def]
+    """Return a processing element; what is not given is its default."""
+    from voltile.hdl import PROCESSING_ELEMENTS
+
+    if name not in PROCESSING_ELEMENTS:
+        raise VoltileError(f"--pe must be one of {', '.join(PROCESSING_ELEMENTS)}, not {name}")
+    given = {"width": width, "acc_width": acc_width}
+    return PROCESSING_ELEMENTS[name](
+        **{key: value for key, value in given.items() if value is not None}
+    )
+
+
 def _write_rtl(make, name: str, out: Path) -> None:  # type: ignore[no-untyped-def]
     from voltile.hdl import write_verilog
 
@@ -294,6 +370,120 @@ def characterize_command(
     typer.echo(
         f"{len(summary.cells)} cells, {len(chosen.lengths)} gate lengths, {len(chosen.vdds)} "
         f"supplies: {summary.manifest}"
+    )
+
+
+@app.command("characterize-pe")
+def characterize_pe_command(
+    pe: Annotated[
+        list[str] | None,
+        typer.Option(help="Processing elements: scalable, spatial, dual. [all]"),
+    ] = None,
+    width: Annotated[
+        int, typer.Option(help="N, bits of a full-precision operand: even, at least 4.")
+    ] = 8,
+    acc_width: AccWidth = 32,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="Precisions: full, mixed, half. [all]")
+    ] = None,
+    tech: Annotated[
+        str, typer.Option(help="freepdk45, sky130-spice, sky130hd (needs the PDK), or a manifest.")
+    ] = "freepdk45",
+    operands: Annotated[
+        Path | None,
+        typer.Option(help="npz file of integers `act` and `weight`, shape (vectors, length), words "
+                     "of full precision; 'voltile operands' writes such. [random]"),
+    ] = None,
+    sparsity: Annotated[
+        float, typer.Option(help="Share of random activations that is set to zero.")
+    ] = 0.0,
+    period: Annotated[
+        float | None, typer.Option(help="Clock period to map and size for [ns]. [the technology's]")
+    ] = None,
+    utilisation: Annotated[float, typer.Option(help="Share of the rows that cells fill.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Seed of placement and random operands.")] = 1,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("runs/pe"),
+) -> None:  # fmt: skip
+    """Measure the energy per MAC of processing elements over precision and supply.
+
+    Each is synthesised and placed; its gate-level netlist is simulated under the operands at every
+    precision, and timed with the control bits of that precision held. Compared are, at constant
+    frequency, the clock that all precisions meet at the nominal supply; and, at constant
+    throughput, the MACs per second that full precision then does, each precision at the clock and
+    the lowest supply that it needs for them. Half precision takes the upper halves of operands.
+
+    Leaves in the output folder: pe_energy.csv (every precision, supply and mode; a cycle without
+    work, and one without a clock), pe_energy.png, pe_energy.json.
+
+    Examples:
+
+    `voltile characterize-pe --pe scalable spatial --sparsity 0.5`
+
+    `voltile operands kws.onnx --inputs kws.npz -o kws_operands.npz` : of a real network
+
+    `voltile characterize-pe --operands kws_operands.npz --tech sky130-spice --out runs/pe-kws`
+    """
+    from rich.console import Console
+
+    from voltile.flows.pe_display import energies_table
+    from voltile.flows.pe_job import PeConfig, characterize_pes
+    from voltile.hdl import PROCESSING_ELEMENTS
+
+    config = PeConfig(
+        pes=tuple(dict.fromkeys(pe or PROCESSING_ELEMENTS)),
+        width=width,
+        acc_width=acc_width,
+        precisions=tuple(dict.fromkeys(precision or ())),
+        tech=tech,
+        operands=operands,
+        sparsity=sparsity,
+        period=None if period is None else period * 1e-9,
+        utilisation=utilisation,
+        seed=seed,
+    )
+    try:
+        study = characterize_pes(config, out, lambda line: typer.echo(line, err=True))
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; finished stages are kept in {out}", err=True)
+        raise typer.Exit(130) from None
+    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console.print(energies_table(study))
+    typer.echo(f"{out / 'pe_energy.csv'}")
+
+
+@app.command("operands")
+def operands_command(
+    model: Annotated[Path, typer.Argument(help="ONNX file: a chain of convolutions.")],
+    inputs: Annotated[
+        Path,
+        typer.Option(help="npz file of `x`, shape (inputs, channels, height, width); with `scale` "
+                     "and `zero_point` if these are integers."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="npz file to write.")],
+    layer: Annotated[str, typer.Option(help="Name of a layer. [that of the most MACs]")] = "",
+    vectors: Annotated[int, typer.Option(min=1, help="Dot products to draw.")] = 1024,
+    width: Annotated[int, typer.Option(help="Bits to quantise to.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 1,
+) -> None:  # fmt: skip
+    """Write dot products of a layer of a network, for 'voltile characterize-pe'.
+
+    The network is quantised with fraction lengths that suit its first 20 inputs, and run on them in
+    integers. A dot product is a window of the layer's feature map and the filter of a channel.
+
+    Example: `voltile operands kws.onnx --inputs kws.npz --layer conv_3 -o operands.npz`
+    """
+    from voltile.flows.operands import network_operands, write_operands
+
+    if not out.parent.is_dir():
+        raise VoltileError(f"{out} cannot be written: there is no folder {out.parent}")
+    if out.resolve() in (model.resolve(), inputs.resolve()):
+        raise VoltileError(f"{out} would overwrite an input")
+    found = network_operands(model, inputs, layer, vectors, width, seed)
+    write_operands(found, out)
+    count, length = found.act.shape
+    typer.echo(
+        f"{out}: {count} dot products of length {length}, {found.source}; {found.zero_acts:.1%} of "
+        f"the activations are zero"
     )
 
 
@@ -510,7 +700,7 @@ _OTHERS = {
 _UsageError: Any = typer.BadParameter.__base__
 # Options that take one or more numbers, and those that take one or more words.
 _SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd")
-_SEVERAL_WORDS = ("--cells", "--bias")
+_SEVERAL_WORDS = ("--cells", "--bias", "--pe", "--precision")
 
 
 def main() -> None:

@@ -88,6 +88,34 @@ def check_tiles(config: RunConfig, netlist: Netlist, technology: Technology) -> 
         check_mesh(netlist, technology, n, config.utilisation)
 
 
+def place_alone(
+    stages: Stages,
+    graph: TimingGraph,
+    technology: Technology,
+    period: float,
+    utilisation: float,
+    seed: int,
+    key: str,
+    stage: str,
+) -> Layout:
+    """Return the uncut layout of a netlist that no mesh is to be made of, kept as a stage.
+
+    Parameters
+    ----------
+    period : float
+        Clock period that its gates are sized for [s].
+    key : str
+        Of the netlist, its constraints, and how it is to be placed.
+    """
+    arrays = stages.run(
+        stage, key,
+        lambda: design_to_arrays(
+            place_and_size(graph, technology, 1, utilisation, seed, period, buffers=True)
+        ),
+    )  # fmt: skip
+    return Layout.of(design_from_arrays(arrays, graph), technology)
+
+
 def place_meshes(
     config: RunConfig,
     stages: Stages,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voltile.core import VoltileError, file_hash
 from voltile.floorplan import Constraints, Netlist, Sources, read_sdc, source_files
+from voltile.flows.netlists import port_names, unconstrained
 from voltile.flows.outputs import OUTPUTS
 from voltile.flows.run_config import RunConfig
 from voltile.flows.stages import stage_key
@@ -86,13 +87,6 @@ def read_sources(config: RunConfig) -> tuple[Sources, str, dict[str, str]]:
 
 def constraints_of(config: RunConfig, netlist: Netlist, technology: Technology) -> Constraints:
     """Return those of the SDC file; else no delays outside, and one buffer input on each output."""
-    inputs, outputs = (
-        [n for n, i in zip(netlist.port_name, netlist.port_is_input, strict=True) if i == wanted]
-        for wanted in (True, False)
-    )
     if config.sdc is not None:
-        return read_sdc(config.sdc, inputs, outputs)
-    library = technology.library(technology.nominal_vdd)
-    buffer = library.cell_index[technology.buffer_cell]
-    load = library.pin_capacitance[library.pin_index[buffer, technology.buffer_input]]
-    return Constraints(load=dict.fromkeys(outputs, float(load.mean())))
+        return read_sdc(config.sdc, port_names(netlist, True), port_names(netlist, False))
+    return unconstrained(netlist, technology)

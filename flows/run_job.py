@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,7 @@ from voltile.core import (
     file_hash,
 )
 from voltile.floorplan import (
-    Netlist,
-    Sources,
-    TimingGraph,
     build_timing_graph,
-    clock_buffers,
-    netlist_from_arrays,
-    netlist_to_arrays,
-    synthesize,
 )
 from voltile.floorplan.vdd_selection import ROUNDING
 from voltile.flows.biases import assign_biases, assigned_bias, with_bias_everywhere
@@ -34,6 +26,7 @@ from voltile.flows.intervals import (
     intervals_to_arrays,
     select_intervals,
 )
+from voltile.flows.netlists import mapped_netlist, simulated
 from voltile.flows.outputs import OUTPUTS
 from voltile.flows.placements import check_tiles, place_meshes, place_uncut
 from voltile.flows.run_config import RunConfig, read_config
@@ -50,14 +43,9 @@ from voltile.flows.stages import KeptStages, Stages, stage_key
 from voltile.flows.stimuli import stimulus_of
 from voltile.flows.supplies import better_points, supply_levels, supply_pairs, supply_points
 from voltile.flows.tile_power import measure_tiles, tiles_from_arrays, tiles_to_arrays
-from voltile.pdk import Technology, with_relatives
+from voltile.pdk import Technology
 from voltile.power import (
-    Stimulus,
     SupplyPoints,
-    activity_from_arrays,
-    activity_to_arrays,
-    compile_netlist,
-    simulate,
 )
 
 Floats = NDArray[np.float64]
@@ -108,7 +96,8 @@ def _chain(config: RunConfig, given: RunInputs, stages: Stages) -> RunResult:
     inputs |= {str(path): file_hash(path) for path in given.beside}
 
     _read_libraries(technology, stages)
-    technology, netlist = _netlist(period, stages, technology, given.sources, key)
+    technology, netlist = mapped_netlist(stages, technology, given.sources, period, key)
+    stages.say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} µm²")
     graph = build_timing_graph(netlist, constraints_of(config, netlist, technology))
     check_tiles(config, netlist, technology)
 
@@ -121,7 +110,7 @@ def _chain(config: RunConfig, given: RunInputs, stages: Stages) -> RunResult:
     key = stage_key(netlist=key, stimulus=stimulus.description, seed=config.seed,
                     cycles=stimulus.cycles, lanes=stimulus.lanes,
                     recording=inputs.get(str(recording(config)), ""))  # fmt: skip
-    activity = activity_from_arrays(stages.run("activity", key, lambda: _simulate(graph, stimulus)))
+    activity = simulated(stages, graph, stimulus, key)
     with executor(config.workers) as pool:
         pairs = supply_pairs(technology, config.intervals)
         layouts = place_meshes(config, stages, uncut, activity, pairs, period, pool, key)
@@ -183,33 +172,6 @@ def _read_libraries(technology: Technology, stages: Stages) -> None:
     stages.say(f"  delay at {technology.timing_corner}, leakage at {technology.leakage_corner}")
     for sentence in technology.lacks:
         stages.say(f"  {sentence}")
-
-
-def _netlist(
-    period: float, stages: Stages, technology: Technology, sources: Sources, key: str
-) -> tuple[Technology, Netlist]:
-    """The mapped netlist, and the technology cut down to its cells in all their drives."""
-    arrays = stages.run(
-        "synthesis",
-        key,
-        lambda: netlist_to_arrays(
-            synthesize(sources, technology, period, stages.folder / "synthesis")
-        ),
-    )
-    used = json.loads(arrays["names"].tobytes())["types"]
-    technology = with_relatives(
-        technology,
-        [*used, *clock_buffers(technology), technology.buffer_cell]
-        + ([technology.header.flip_flop] if technology.header else []),
-    )
-    netlist = netlist_from_arrays(arrays, technology.library(technology.nominal_vdd))
-    stages.say(f"  {netlist.cells} cells, {netlist.cell_area.sum() * 1e12:.0f} µm²")
-    return technology, netlist
-
-
-def _simulate(graph: TimingGraph, stimulus: Stimulus) -> dict[str, NDArray[Any]]:
-    program = compile_netlist(graph.netlist, graph.clocks)
-    return activity_to_arrays(simulate(program, stimulus))
 
 
 def _frequencies(config: RunConfig, points: SupplyPoints, slowest: float) -> Floats:

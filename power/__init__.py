@@ -15,6 +15,8 @@ TileStates : assignments of tiles to two supplies, timed and measured.
 OperatingCurve, ideal_dvfs, vdd_hopping, vdd_dithering, fine_vh : power over frequency.
 OperatingModes, ideal_modes, level_modes, fine_vh_modes : what a scheme can run at.
 rail_capacitance : what hangs on the virtual rail of each tile.
+MacModel, MacMode, MacPoint, MacEnergy : energy per MAC of a processing element over precision and
+    supply, at CONSTANT_FREQUENCY and CONSTANT_THROUGHPUT.
 mux_leakage, header_gates : what the Vdd-MUX of each tile take.
 unmeasured_states : cells of whose leakage with drivers at a lower supply too little is known.
 Trace, read_trace, write_trace, bursts, ramps : demanded frequency over time.
@@ -37,6 +39,14 @@ from voltile.power.dvfs import (
 )
 from voltile.power.emulation import Emulation, emulate
 from voltile.power.leakage import unmeasured_states
+from voltile.power.mac_energy import (
+    CONSTANT_FREQUENCY,
+    CONSTANT_THROUGHPUT,
+    MacEnergy,
+    MacMode,
+    MacModel,
+    MacPoint,
+)
 from voltile.power.mux_power import header_gates, mux_leakage
 from voltile.power.operating_modes import (
     OperatingModes,
@@ -56,12 +66,18 @@ from voltile.power.vdd_search import TileStates
 from voltile.power.workload_trace import Trace, bursts, ramps, read_trace, write_trace
 
 __all__ = [
+    "CONSTANT_FREQUENCY",
+    "CONSTANT_THROUGHPUT",
     "Activity",
     "ClockStages",
     "Converter",
     "CurrentWaveform",
     "Emulation",
     "IntervalResult",
+    "MacEnergy",
+    "MacMode",
+    "MacModel",
+    "MacPoint",
     "OperatingCurve",
     "OperatingModes",
     "PowerModel",

@@ -48,8 +48,8 @@ def test_emulation_needs_a_finished_run(tmp_path):
 
 
 def test_unknown_element_is_named_beside_the_known_ones():
-    assert "spatial" in call("processing_elements", "--help").stdout
-    done = call("processing_elements", "nosuch")
+    assert "spatial" in call("element_delays", "--help").stdout
+    done = call("element_delays", "nosuch")
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert last.endswith("unknown element nosuch; there are scalable, spatial, dual")

@@ -152,7 +152,7 @@ def test_cases_through_a_multiplexer_an_exclusive_or_and_conditional_arcs(
     check(toy_technology, netlist, Constraints(case=held), (1.0,), tmp_path, exact=2e-13)
 
 
-@pytest.mark.parametrize("seed", [0, 3, 4, 9])
+@pytest.mark.parametrize("seed", [0, 3, 6, 9])
 def test_cases_through_registers(toy_technology, tmp_path, seed):
     netlist = random_netlist(toy_technology.library(1.0), seed, 60, 10)
     held = {f"a{number}": (seed + number) % 2 for number in range(3)} | {"rst": seed % 2}

@@ -1,0 +1,243 @@
+"""Operands of dot products: from a file, at random, or of a layer of a network."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import Precision, VoltileError, file_hash, write_atomically
+from voltile.sim import SCALABLE, FixedPointNetwork, FloatLayer, read_onnx
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# Random dot products: as many terms as a 1 x 1 convolution over 64 channels.
+_RANDOM_VECTORS, _RANDOM_LENGTH = 512, 64
+# Inputs of a network whose feature maps set the fraction lengths.
+_CALIBRATION = 20
+# Operands whose sums the integer model of a network holds.
+_WIDEST = 20
+
+
+@dataclass(frozen=True)
+class Operands:
+    """Dot products in words of full precision.
+
+    Attributes
+    ----------
+    act, weight : ndarray of int, shape (vectors, length)
+        Signed words.
+    source : str
+        Where they come from, in words.
+    key : str
+        Changes with the operands.
+    """
+
+    act: Ints
+    weight: Ints
+    source: str
+    key: str
+
+    @property
+    def zero_acts(self) -> float:
+        """Share of the activations that are zero."""
+        return float((self.act == 0).mean())
+
+
+def random_operands(width: int, sparsity: float, seed: int) -> Operands:
+    """Return uniformly random words; a share `sparsity` of the activations is zero besides."""
+    rng = np.random.default_rng(seed)
+    shape, top = (_RANDOM_VECTORS, _RANDOM_LENGTH), 1 << width - 1
+    act, weight = (rng.integers(-top, top, shape) for _ in range(2))
+    act[rng.random(shape) < sparsity] = 0
+    source = f"uniformly random {width}-bit words"
+    if sparsity:
+        source += f", {sparsity:.0%} of the activations set to zero"
+    return Operands(act, weight, source, f"{source}, seed {seed}, {shape}")
+
+
+def read_operands(path: Path, width: int) -> Operands:
+    """Read operands that `write_operands` has written, or any such file.
+
+    Raises
+    ------
+    VoltileError
+        When the file is none, or its arrays do not fit each other or words of `width` bits.
+    """
+    arrays = read_arrays(path, ("act", "weight"), "operands")
+    act, weight = arrays["act"], arrays["weight"]
+    low, high = -(1 << width - 1), (1 << width - 1) - 1
+    for name, array in (("act", act), ("weight", weight)):
+        if array.ndim != 2 or not array.size or array.dtype.kind not in "iu":
+            raise VoltileError(
+                f"operands {path}: {name} must be integers of shape (vectors, length), not "
+                f"{array.dtype} of shape {array.shape}"
+            )
+        outside = array[(array < low) | (array > high)]
+        if outside.size:
+            raise VoltileError(
+                f"operands {path}: {name} must be words of {width} bits, {low} to {high}, not "
+                f"{outside.flat[0]} (--width)"
+            )
+    if act.shape != weight.shape:
+        raise VoltileError(
+            f"operands {path}: act and weight must be of one shape, not {act.shape} and "
+            f"{weight.shape}"
+        )
+    return Operands(act.astype(np.int64), weight.astype(np.int64), str(path), file_hash(path))
+
+
+def read_arrays(path: Path, names: Sequence[str], what: str) -> dict[str, NDArray[Any]]:
+    """Read an npz file that has some arrays; returns all of them.
+
+    Raises
+    ------
+    VoltileError
+        When the file is none, or lacks an array.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise VoltileError(f"{what} {path}: there is no such file") from None
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile):
+        raise VoltileError(f"{what} {path}: no npz file of plain arrays") from None
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise VoltileError(
+            f"{what} {path}: array '{missing[0]}' is missing; it has {', '.join(arrays) or 'none'}"
+        )
+    return arrays
+
+
+def write_operands(operands: Operands, path: Path) -> None:
+    """Write operands as an npz file with arrays `act` and `weight`."""
+    with write_atomically(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, act=operands.act, weight=operands.weight)
+
+
+def read_inputs(path: Path) -> Floats:
+    """Read inputs of a network: array `x`, shape (inputs, channels, height, width), as in ONNX.
+
+    Arrays `scale` and `zero_point`, if there, make numbers of integers: ``(x - zero_point) *
+    scale``.
+
+    Returns
+    -------
+    ndarray, shape (inputs, height, width, channels)
+
+    Raises
+    ------
+    VoltileError
+        When the file does not hold that.
+    """
+    arrays = read_arrays(path, ("x",), "inputs")
+    x = arrays["x"]
+    if x.ndim != 4 or not x.size or x.dtype.kind not in "iuf":
+        raise VoltileError(
+            f"inputs {path}: x must be numbers of shape (inputs, channels, height, width), not "
+            f"{x.dtype} of shape {x.shape}"
+        )
+    zero, scale = (arrays.get(name, default) for name, default in (("zero_point", 0), ("scale", 1)))
+    return np.asarray(np.moveaxis((x.astype(np.float64) - zero) * scale, 1, -1))
+
+
+def network_operands(
+    model: Path, inputs: Path, layer: str, vectors: int, width: int, seed: int
+) -> Operands:
+    """Return dot products of a layer of a network, at full precision, drawn at random.
+
+    The network is quantised to `width` bits with fraction lengths that suit its inputs. A dot
+    product is a window of the layer's input and the filter of an output channel.
+
+    Parameters
+    ----------
+    layer : str
+        Its name; "": the one with the most MACs.
+    vectors : int
+        How many, at most.
+
+    Raises
+    ------
+    VoltileError
+        For a model, inputs or a layer that cannot be used.
+    """
+    network, values = quantised_network(model, inputs, width)
+    return layer_operands(network, values, layer, vectors, seed)
+
+
+def quantised_network(model: Path, inputs: Path, width: int) -> tuple[FixedPointNetwork, Floats]:
+    """Return the network of an ONNX file with words of `width` bits, and some of its inputs.
+
+    Raises
+    ------
+    VoltileError
+        For a model or inputs that cannot be used.
+    """
+    values, floats = read_inputs(inputs), read_onnx(model)
+    if values.shape[1:] != floats.input_shape:
+        raise VoltileError(
+            f"inputs {inputs} are of {values.shape[1:]} (height, width, channels), those of "
+            f"{model} of {floats.input_shape}"
+        )
+    if width % 2 or not 4 <= width <= _WIDEST:
+        raise VoltileError(f"width must be even and from 4 to {_WIDEST}, not {width}")
+    # The widest accumulator of the model, so that no sum saturates.
+    element = replace(SCALABLE, width=width, acc_width=62 - width)
+    values = values[:_CALIBRATION]
+    return FixedPointNetwork.quantised(floats, values, element), values
+
+
+def layer_operands(
+    network: FixedPointNetwork, values: Floats, layer: str, vectors: int, seed: int
+) -> Operands:
+    """Return dot products of a layer of a quantised network, as `network_operands` does.
+
+    Parameters
+    ----------
+    values : ndarray, shape (inputs, height, width, channels)
+        In the units of the network.
+    """
+    full = [Precision.FULL] * len(network.layers)
+    maps = [network.feature_maps(value, full) for value in values]
+    names = [item.source.name for item in network.layers]
+    if layer and layer not in names:
+        raise VoltileError(f"there is no layer '{layer}': there are {', '.join(names)}")
+    number = names.index(layer) if layer else int(np.argmax(layer_macs(network, values[0])))
+    chosen = network.layers[number]
+    windows = np.concatenate([_windows(of_input[number], chosen.source) for of_input in maps])
+    pixels, groups, length = windows.shape
+    filters = chosen.weight.reshape(-1, length)
+    pairs = pixels * len(filters)
+    drawn = np.random.default_rng(seed).choice(pairs, min(vectors, pairs), replace=False)
+    pixel, output = np.divmod(np.sort(drawn), len(filters))
+    act = windows[pixel, output * groups // len(filters)]
+    source = f"layer '{chosen.source.name}' at {len(values)} inputs"
+    return Operands(act, filters[output], source, f"{source}, {len(drawn)} drawn with {seed}")
+
+
+def layer_macs(network: FixedPointNetwork, value: Floats) -> list[int]:
+    """Return the MACs of every layer for an input."""
+    maps = network.feature_maps(value, [Precision.FULL] * len(network.layers))[1:]
+    return [
+        int(item[..., 0].size * layer.weight.size)
+        for item, layer in zip(maps, network.layers, strict=True)
+    ]
+
+
+def _windows(act: Ints, layer: FloatLayer) -> Ints:
+    """Rows of the im2col matrix of each group, shape (pixels, groups, length)."""
+    top, left, bottom, right = layer.padding
+    padded = np.pad(act, ((top, bottom), (left, right), (0, 0)))
+    height, width, inputs = layer.weight.shape[1:]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(0, 1))
+    windows = windows[:: layer.stride[0], :: layer.stride[1]]
+    # Rows, columns, channels, kernel rows, kernel columns: channels of a group go last.
+    grouped = windows.reshape(*windows.shape[:2], layer.groups, inputs, height, width)
+    return np.moveaxis(grouped, 3, -1).reshape(-1, layer.groups, height * width * inputs)
