@@ -1,5 +1,6 @@
-"""The foundry's cells at ss_100C as a technology, and netlists timed without placing them."""
+"""The foundry's cells at other corners as technologies, and netlists timed without placing them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from voltile.pdk.characterization.config import read_config
 
 MANIFEST = """
 name = "foundry"
-description = "sky130_fd_sc_hd, foundry Liberty, slow corner at 100 C"
+description = "sky130_fd_sc_hd, foundry Liberty, {corner}"
 pdk = "sky130A"
-nominal_vdd_v = 1.60
-corner = {{ timing = "ss_100C" }}
+nominal_vdd_v = {nominal}
+corner = {{ timing = "{corner}" }}
 layout = {{ tech_lef = ["{tech_lef}"], lef = ["{lef}"], site = "unithd", tile_gap_sites = 4 }}
 wire = {{ resistance_ohm_per_um = 0.8929, capacitance_ff_per_um = 0.136233 }}
 [cells]
@@ -26,21 +27,24 @@ tie_low = ["sky130_fd_sc_hd__conb_1", "LO"]
 dont_use = [
     "*lpflow*", "*probe*", "*macro_sparecell*", "*clkdly*", "*dlygate*", "*dlymetal*", "*_0",
 ]
-[[library]]
-vdd_v = 1.40
-file = "sky130A/libs.ref/sky130_fd_sc_hd/lib/sky130_fd_sc_hd__ss_100C_1v40.lib"
-[[library]]
-vdd_v = 1.60
-file = "sky130A/libs.ref/sky130_fd_sc_hd/lib/sky130_fd_sc_hd__ss_100C_1v60.lib"
+"""
+LIBRARY = """[[library]]
+vdd_v = {vdd}
+file = "sky130A/libs.ref/sky130_fd_sc_hd/lib/sky130_fd_sc_hd__{corner}_{tag}.lib"
 """
 # Length of wire per sink, in row heights: that of the mapping's wire load model.
 ROWS_PER_SINK = 4.5
 
 
-def foundry_technology(folder: Path) -> Technology:
-    """Return sky130_fd_sc_hd at ss_100C, 1.40 and 1.60 V; its manifest is written to a folder."""
+def foundry_technology(
+    folder: Path, corner: str = "ss_100C", vdds: Sequence[float] = (1.40, 1.60)
+) -> Technology:
+    """Return sky130_fd_sc_hd at a corner and some supplies; its manifest goes to a folder."""
     tech_lef, lef = (str(path) for path in read_config("sky130-spice").source.files[1:3])
-    (folder / "foundry.toml").write_text(MANIFEST.format(tech_lef=tech_lef, lef=lef))
+    text = MANIFEST.format(tech_lef=tech_lef, lef=lef, corner=corner, nominal=vdds[-1])
+    for vdd in vdds:
+        text += LIBRARY.format(vdd=vdd, corner=corner, tag=f"{vdd:.2f}".replace(".", "v"))
+    (folder / "foundry.toml").write_text(text)
     return read_technology(str(folder / "foundry.toml"))
 
 
