@@ -3,7 +3,8 @@
 import pytest
 from verilog_build import Bench, require_simulator
 
-from voltile.hdl import PROCESSING_ELEMENTS, ScalableMac, SystolicArray
+from voltile.core.yosys import run_yosys
+from voltile.hdl import PROCESSING_ELEMENTS, ScalableMac, SystolicArray, write_verilog
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,17 @@ def test_results_leave_in_the_wavefront(pe, rows, cols, tmp_path):
 def test_array_rejects_no_rows():
     with pytest.raises(ValueError, match="rows and cols must be at least 1, not 0 and 2"):
         SystolicArray(0, 2, ScalableMac())
+
+
+@pytest.mark.parametrize("pe", PROCESSING_ELEMENTS)
+def test_every_enable_becomes_a_clock_gate(pe, tmp_path):
+    source = tmp_path / "array.v"
+    write_verilog(SystolicArray(2, 2, PROCESSING_ELEMENTS[pe]()), "array", source)
+    passes = [
+        f"read_verilog {source}",
+        "synth -flatten -top array",
+        "select -assert-min 300 t:$_DFFE*",
+        "clockgate -pos gate ce:clk:gclk -min_net_size 3",
+        "select -assert-none t:$_DFFE* t:$_SDFFE* t:$_SDFFCE* t:$_DLATCH*",
+    ]
+    run_yosys(passes, tmp_path, "gates")
