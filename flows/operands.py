@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import Precision, VoltileError, file_hash, write_atomically
-from voltile.sim import SCALABLE, FixedPointNetwork, FloatLayer, read_onnx
+from voltile.sim import SCALABLE, FixedPointNetwork, read_onnx, windows
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -211,15 +211,21 @@ def layer_operands(
         raise VoltileError(f"there is no layer '{layer}': there are {', '.join(names)}")
     number = names.index(layer) if layer else int(np.argmax(layer_macs(network, values[0])))
     chosen = network.layers[number]
-    windows = np.concatenate([_windows(of_input[number], chosen.source) for of_input in maps])
-    pixels, groups, length = windows.shape
+    source = chosen.source
+    seen = np.stack([
+        windows(of_input[number], source.weight.shape[1:3], source.stride, source.padding,
+                source.groups)
+        for of_input in maps
+    ])  # fmt: skip
+    rows = seen.reshape(-1, source.groups, source.weight[0].size)
+    pixels, groups, length = rows.shape
     filters = chosen.weight.reshape(-1, length)
     pairs = pixels * len(filters)
     drawn = np.random.default_rng(seed).choice(pairs, min(vectors, pairs), replace=False)
     pixel, output = np.divmod(np.sort(drawn), len(filters))
-    act = windows[pixel, output * groups // len(filters)]
-    source = f"layer '{chosen.source.name}' at {len(values)} inputs"
-    return Operands(act, filters[output], source, f"{source}, {len(drawn)} drawn with {seed}")
+    act = rows[pixel, output * groups // len(filters)]
+    label = f"layer '{source.name}' at {len(values)} inputs"
+    return Operands(act, filters[output], label, f"{label}, {len(drawn)} drawn with {seed}")
 
 
 def layer_macs(network: FixedPointNetwork, value: Floats) -> list[int]:
@@ -229,15 +235,3 @@ def layer_macs(network: FixedPointNetwork, value: Floats) -> list[int]:
         int(item[..., 0].size * layer.weight.size)
         for item, layer in zip(maps, network.layers, strict=True)
     ]
-
-
-def _windows(act: Ints, layer: FloatLayer) -> Ints:
-    """Rows of the im2col matrix of each group, shape (pixels, groups, length)."""
-    top, left, bottom, right = layer.padding
-    padded = np.pad(act, ((top, bottom), (left, right), (0, 0)))
-    height, width, inputs = layer.weight.shape[1:]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(0, 1))
-    windows = windows[:: layer.stride[0], :: layer.stride[1]]
-    # Rows, columns, channels, kernel rows, kernel columns: channels of a group go last.
-    grouped = windows.reshape(*windows.shape[:2], layer.groups, inputs, height, width)
-    return np.moveaxis(grouped, 3, -1).reshape(-1, layer.groups, height * width * inputs)

@@ -1,4 +1,4 @@
-"""Golden arithmetic of the processing elements.
+"""Golden models, in exact integers: processing elements, layers, networks; cycles of layers.
 
 Public names
 ------------
@@ -12,6 +12,12 @@ interleave, deinterleave : two half-width values in one word.
 split : a word's signed high and unsigned low half.
 saturate, accumulate : clamping, and a sum that clamps after every addition.
 dot_product_cycles : cycles that a dot product takes (Table 3.9).
+Element, SCALABLE, SPATIAL, DUAL, ELEMENTS : the elements as the models know them, and by name.
+convolve, activate, windows : a layer: its sums, what it writes back, the windows it sums over.
+layer_cycles, scale_sim_cycles : cycles of a layer on our array, and as SCALE-Sim counts them.
+FloatNetwork, FloatLayer, read_onnx : a network in floating point, from an ONNX file.
+FixedPointNetwork, FixedPointLayer : the same in integers, at a precision per layer.
+quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
 """
 
 from voltile.sim.cycles import layer_cycles, scale_sim_cycles
@@ -31,34 +37,36 @@ from voltile.sim.golden import (
 )
 from voltile.sim.layers import activate, convolve
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
+from voltile.sim.windows import windows
 
 __all__ = [
     "DUAL",
     "ELEMENTS",
-    "SCALABLE",
-    "SPATIAL",
     "Element",
     "FixedPointLayer",
     "FixedPointNetwork",
     "FloatLayer",
     "FloatNetwork",
+    "SCALABLE",
+    "SPATIAL",
+    "accumulate",
     "activate",
     "convolve",
-    "fraction_length",
-    "layer_cycles",
-    "quantise",
-    "scale_sim_cycles",
-    "read_onnx",
-    "accumulate",
     "deinterleave",
     "dot_product",
     "dot_product_cycles",
+    "fraction_length",
     "interleave",
+    "layer_cycles",
     "pack",
     "packed_dot_product",
+    "quantise",
+    "read_onnx",
     "reconfigure_weights",
     "round_half_even",
     "saturate",
+    "scale_sim_cycles",
     "split",
+    "windows",
     "write_back",
 ]

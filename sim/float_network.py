@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from voltile.core import LayerError
+from voltile.sim.windows import windows
 
 FloatArray = NDArray[np.float64]
 
@@ -79,15 +80,10 @@ class FloatNetwork:
 
 def _convolved(layer: FloatLayer, act: FloatArray) -> FloatArray:
     """Return the results of a layer in floating point."""
-    top, left, bottom, right = layer.padding
-    padded = np.pad(act, ((top, bottom), (left, right), (0, 0)))
     kernel = layer.weight.shape[1:3]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(0, 1))
-    windows = windows[:: layer.stride[0], :: layer.stride[1]]
-    groups, outputs = layer.groups, len(layer.weight) // layer.groups
-    grouped = windows.reshape(*windows.shape[:2], groups, -1, *kernel)
-    weight = layer.weight.reshape(groups, outputs, *layer.weight.shape[1:])
-    sums = np.einsum("yxgcij,goijc->yxgo", grouped, weight, optimize=True)
+    seen = windows(act, kernel, layer.stride, layer.padding, layer.groups)
+    weight = layer.weight.reshape(layer.groups, -1, *layer.weight.shape[1:])
+    sums = np.einsum("yxgijc,goijc->yxgo", seen, weight, optimize=True)
     bias = 0.0 if layer.bias is None else layer.bias
     result: FloatArray = sums.reshape(*sums.shape[:2], -1) + bias
     return np.maximum(result, 0) if layer.relu else result

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from voltile.core import LayerError, Precision
 from voltile.sim.elements import SCALABLE, Element
 from voltile.sim.golden import IntArray, write_back
+from voltile.sim.windows import windows
 
 
 def convolve(
@@ -61,18 +62,11 @@ def convolve(
             f"{groups} groups of {inputs} input channels and {outputs} output channels do not fit "
             f"a feature map of {feature.shape[2]} channels"
         )
-    top, left, bottom, right = padding
-    padded = np.pad(feature, ((top, bottom), (left, right), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(
-        padded, (kernel_height, kernel_width), axis=(0, 1)
-    )[:: stride[0], :: stride[1]]
-    # Rows, columns, channels, kernel rows, kernel columns: channels go last.
-    windows = np.moveaxis(windows, 2, -1)
+    seen = windows(feature, (kernel_height, kernel_width), stride, padding, groups)
     sums = []
     for group in range(groups):
-        channels = slice(group * inputs, (group + 1) * inputs)
         of_group = slice(group * outputs // groups, (group + 1) * outputs // groups)
-        vectors = windows[..., channels].reshape(*windows.shape[:2], 1, -1)
+        vectors = seen[:, :, group].reshape(*seen.shape[:2], 1, -1)
         filters = kernels[of_group].reshape(-1, vectors.shape[-1])
         sums.append(
             element.dot_product(
