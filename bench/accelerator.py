@@ -20,6 +20,7 @@ import numpy as np
 from prepared import faults_through, parser_of
 
 from voltile.core import Precision, VoltileError
+from voltile.flows.operands import read_inputs
 from voltile.hdl import PROCESSING_ELEMENTS, Accelerator
 from voltile.sim import ELEMENTS, Element, FixedPointNetwork, read_onnx
 
@@ -69,9 +70,7 @@ def keyword_spotting(element: Element) -> tuple[FixedPointNetwork, np.ndarray]:
     model, data = folder / "kws_dscnn.onnx", folder / "kws01_dev.npz"
     if not (model.is_file() and data.is_file()):
         raise VoltileError("MODELS_ROOT must hold kws_dscnn.onnx and kws01_dev.npz")
-    arrays = np.load(data)
-    values = (arrays["x"].astype(float) - arrays["zero_point"]) * arrays["scale"]
-    values = np.moveaxis(values, 1, -1)
+    values = read_inputs(data)
     return FixedPointNetwork.quantised(read_onnx(model), values[:20], element), values
 
 

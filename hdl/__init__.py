@@ -40,7 +40,8 @@ from voltile.hdl.dual_mac import DualMac
 from voltile.hdl.export import to_rtlil, write_verilog
 from voltile.hdl.grid import Grid
 from voltile.hdl.layer_job import job_fields
-from voltile.hdl.layers import Layer, LayerJob, SpaceToDepth, split_layer
+from voltile.hdl.layer_jobs import LayerJob, split_layer
+from voltile.hdl.layers import Layer, SpaceToDepth
 from voltile.hdl.packed_schedule import schedule_on
 from voltile.hdl.pe import OperandMode, ProcessingElement
 from voltile.hdl.registers import FAULTS, Register, Status

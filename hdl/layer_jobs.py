@@ -1,0 +1,329 @@
+"""From a layer to jobs: descriptor, stream words in, feature map out; parts of large layers."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from amaranth import Shape
+from numpy.typing import ArrayLike
+
+from voltile.core import LayerError
+from voltile.hdl.accelerator import Accelerator
+from voltile.hdl.layer_job import DIMENSION_BITS, WORD_BITS, PrecisionCode, job_fields
+from voltile.hdl.layers import IntArray, Layer
+from voltile.hdl.operand_order import operand_orders
+
+
+class LayerJob:
+    """A layer on an accelerator.
+
+    Parameters
+    ----------
+    layer : Layer
+        What to compute.
+    accelerator : Accelerator
+        What computes it.
+
+    Attributes
+    ----------
+    fields : dict of str to int
+        Value of every field of the descriptor, as `job_fields` names them, in the order of the
+        registers.
+
+    Raises
+    ------
+    LayerError
+        When the accelerator cannot compute the layer as one job: a precision that its elements do
+        not have, more words than a bank holds, or a field that does not fit its register.
+    """
+
+    def __init__(self, layer: Layer, accelerator: Accelerator):
+        pe = accelerator.pe
+        if layer.precision not in pe.modes:
+            raise LayerError(
+                f"{type(pe).__name__} has no {layer.precision.name.lower()} precision, but "
+                f"{', '.join(precision.name.lower() for precision in pe.modes)}"
+            )
+        self.layer = layer
+        self.accelerator = accelerator
+        self._order = operand_orders(pe, accelerator.rows)[layer.precision]
+        self._act_values = self._order.act_values
+        self._group_words, self._group_folds = self._grouping()
+        self._out_values = accelerator.cols * (2 if layer.narrow else 1)
+        self.fields = self._described()
+
+    def _grouping(self) -> tuple[int, int]:
+        """Return the words of a pixel that a window takes, and the folds that take the same.
+
+        Groups are taken together until they fill words and folds. Weights between channels of
+        different groups are zeros.
+        """
+        layer, cols = self.layer, self.accelerator.cols
+        inputs = layer.in_channels // layer.groups
+        outputs = layer.out_channels // layer.groups
+        together = math.lcm(
+            self._act_values // math.gcd(self._act_values, inputs),
+            cols // math.gcd(cols, outputs),
+        )
+        if together >= layer.groups:
+            return -(-layer.in_channels // self._act_values), -(-layer.out_channels // cols)
+        return together * inputs // self._act_values, together * outputs // cols
+
+    def _described(self) -> dict[str, int]:
+        layer, accelerator = self.layer, self.accelerator
+        (kernel_height, kernel_width), (stride_y, stride_x) = layer.kernel, layer.stride
+        out_folds = -(-layer.out_channels // accelerator.cols)
+        window = self._group_words
+        # Every group, the last one too, has all of its words.
+        pixel = window * -(-out_folds // self._group_folds)
+        pixels = layer.out_height * layer.out_width
+        products = kernel_height * kernel_width * window * self._act_values
+        reads = products // (self._order.weights * self._order.weight_share)
+        out_pixel = -(-layer.out_channels // self._out_values)
+        fields = {
+            "precision": PrecisionCode[layer.precision.name].value,
+            "bias": int(layer.bias),
+            "relu": int(layer.relu),
+            "narrow": int(layer.narrow),
+            "position": layer.position,
+            "act_words": layer.in_height * layer.in_width * pixel,
+            "weight_words": out_folds * (reads + 2 * layer.bias),
+            "out_words": pixels * out_pixel,
+            "in_height": layer.in_height,
+            "in_width": layer.in_width,
+            "kernel_height": kernel_height,
+            "kernel_width": kernel_width,
+            "stride_y": stride_y,
+            "stride_x": stride_x,
+            "pad_top": layer.padding[0],
+            "pad_left": layer.padding[1],
+            "pixels": pixels,
+            "out_width": layer.out_width,
+            "window_words": window,
+            "out_folds": out_folds,
+            "group_folds": self._group_folds,
+            "base": -(layer.padding[0] * layer.in_width + layer.padding[1]) * pixel,
+            "step_kernel_x": pixel - (window - 1),
+            "step_kernel_y": (layer.in_width - (kernel_width - 1)) * pixel - (window - 1),
+            "step_out_x": stride_x * pixel,
+            "step_out_y": (stride_y * layer.in_width - (layer.out_width - 1) * stride_x) * pixel,
+            "out_pixel_words": out_pixel,
+        }
+        self._check(fields)
+        steps = ("base", *(name for name in fields if name.startswith("step_")))
+        return fields | {name: fields[name] % (1 << WORD_BITS) for name in steps}
+
+    def _check(self, fields: dict[str, int]) -> None:
+        accelerator = self.accelerator
+        for name, kind in (("act", "activations"), ("weight", "weights"), ("out", "results")):
+            words, depth = fields[f"{name}_words"], getattr(accelerator, f"{name}_depth")
+            if words > depth:
+                raise LayerError(
+                    f"the layer has {words} words of {kind}, a bank of the buffer holds {depth}: "
+                    "give it in parts, or make the buffer larger"
+                )
+        _, _, bottom, right = self.layer.padding
+        reach = fields["in_height"] + bottom, fields["in_width"] + right
+        for name, value in zip(("in_height", "in_width"), reach, strict=True):
+            if value >= 1 << DIMENSION_BITS:
+                raise LayerError(
+                    f"{name} with padding must be below {1 << DIMENSION_BITS}, not {value}"
+                )
+        for name, shape in job_fields(accelerator.pe.acc_width).items():
+            limit = 1 << Shape.cast(shape).width
+            if name != "position" and not name.startswith(("base", "step_")):
+                if fields[name] >= limit:
+                    raise LayerError(f"{name} must be below {limit}, not {fields[name]}")
+        if not 0 <= fields["position"] < accelerator.pe.acc_width:
+            raise LayerError(
+                f"position must be from 0 to {accelerator.pe.acc_width - 1}, "
+                f"not {fields['position']}"
+            )
+
+    def act_words(self, act: ArrayLike) -> list[int]:
+        """Return the stream words of a feature map.
+
+        Parameters
+        ----------
+        act : array_like, shape (in_height, in_width, in_channels)
+            Signed values of the bits of the precision's activations.
+
+        Raises
+        ------
+        LayerError
+            When shape or values do not fit.
+        """
+        layer = self.layer
+        shape = (layer.in_height, layer.in_width, layer.in_channels)
+        values = _checked("activations", act, shape, self._order.act_bits)
+        words = self.fields["act_words"] // (layer.in_height * layer.in_width)
+        padded = np.zeros((*shape[:2], words * self._act_values), np.int64)
+        padded[:, :, : layer.in_channels] = values
+        order = self._order
+        operands = padded.reshape(-1, self.accelerator.rows * order.act_share, order.acts)
+        return _packed(operands, order.act_bits, self.accelerator.pe.act_width // order.act_share)
+
+    def weight_words(self, weight: ArrayLike, bias: ArrayLike | None = None) -> list[int]:
+        """Return the stream words of weights and biases.
+
+        Parameters
+        ----------
+        weight : array_like, shape (out_channels, kernel_height, kernel_width, in_channels / groups)
+            Signed values of the bits of the precision's weights.
+        bias : array_like, shape (out_channels,), optional
+            Signed values of twice the element's operand bits; needed when the layer has a bias.
+
+        Raises
+        ------
+        LayerError
+            When shape or values do not fit.
+        """
+        layer, accelerator, order = self.layer, self.accelerator, self._order
+        pe = accelerator.pe
+        inputs = layer.in_channels // layer.groups
+        shape = (layer.out_channels, *layer.kernel, inputs)
+        values = _checked("weights", weight, shape, order.weight_bits)
+        folds, window = self.fields["out_folds"], self._group_words * self._act_values
+        padded = np.zeros((folds * accelerator.cols, *layer.kernel, window), np.int64)
+        channel = np.arange(layer.out_channels)
+        group = channel // (layer.out_channels // layer.groups)
+        # The first channel of the group within the window of the fold.
+        first = group * inputs - channel // accelerator.cols // self._group_folds * window
+        for number, start in enumerate(first):
+            padded[number, :, :, start : start + inputs] = values[number]
+        share = order.weight_share
+        operands = padded.reshape(folds, accelerator.cols, -1, share, order.weights)
+        operands = operands.swapaxes(1, 2).reshape(
+            folds, -1, accelerator.cols * share, order.weights
+        )
+        words = np.array(
+            _packed(operands, order.weight_bits, pe.weight_width // share), object
+        ).reshape(folds, -1)
+        if layer.bias:
+            if bias is None:
+                raise LayerError("the layer has a bias, and none is given")
+            biases = np.zeros(folds * accelerator.cols, np.int64)
+            biases[: layer.out_channels] = _checked(
+                "biases", bias, (layer.out_channels,), 2 * pe.width
+            )
+            ahead = [
+                (half & (1 << pe.width) - 1).reshape(folds, accelerator.cols).astype(object)
+                << np.arange(accelerator.cols).astype(object) * pe.weight_width
+                for half in (biases, biases >> pe.width)
+            ]
+            sums = [half.sum(axis=1, keepdims=True) for half in ahead]
+            words = np.concatenate([*sums, words], axis=1)
+        return [int(word) for word in words.ravel()]
+
+    def feature_map(self, words: list[int]) -> IntArray:
+        """Return the results that a job gave to the stream.
+
+        Returns
+        -------
+        ndarray, shape (out_height, out_width, out_channels)
+            Signed values.
+        """
+        layer, accelerator = self.layer, self.accelerator
+        width = len(accelerator.pe.out)
+        bits = width // 2 if layer.narrow else width
+        each = width // bits
+        count = accelerator.cols * each
+        array = np.array(words, object).reshape(-1, 1)
+        # Operand words from the lowest bits on; in one of them, the first value is on top.
+        place = np.arange(count) // each * width + (each - 1 - np.arange(count) % each) * bits
+        values = (array >> place.astype(object) & (1 << bits) - 1).astype(np.int64)
+        signed = np.where(values >> bits - 1, values - (1 << bits), values)
+        channels: IntArray = signed.reshape(layer.out_height, layer.out_width, -1)
+        return channels[:, :, : layer.out_channels]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some output channels of a layer, as a layer by itself.
+
+    Attributes
+    ----------
+    layer : Layer
+        The part.
+    inputs, outputs : slice
+        Its channels among those of the whole.
+    """
+
+    layer: Layer
+    inputs: slice
+    outputs: slice
+
+
+def split_layer(layer: Layer, accelerator: Accelerator) -> list[Part]:
+    """Return parts of a layer that are a job each, as few as halving the channels gives.
+
+    Raises
+    ------
+    LayerError
+        When the smallest part does not fit either: the groups, or the output channels, of one fold.
+    """
+    units = layer.groups if layer.groups > 1 else layer.out_channels
+    per_fold = math.lcm(accelerator.cols, layer.out_channels // units)
+    # Parts begin with a fold of their own.
+    step = per_fold // (layer.out_channels // units)
+    count = units
+    while True:
+        parts = [_part(layer, start, min(start + count, units)) for start in range(0, units, count)]
+        try:
+            for part in parts:
+                LayerJob(part.layer, accelerator)
+        except LayerError:
+            if count <= step:
+                raise
+            count = -(-count // (2 * step)) * step
+        else:
+            return parts
+
+
+def _part(layer: Layer, start: int, stop: int) -> Part:
+    """Return groups, or output channels where there is one group, from `start` to `stop`."""
+    if layer.groups == 1:
+        inputs, outputs, groups = slice(0, layer.in_channels), slice(start, stop), 1
+    else:
+        each_in, each_out = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+        inputs = slice(start * each_in, stop * each_in)
+        outputs = slice(start * each_out, stop * each_out)
+        groups = stop - start
+    changed = replace(
+        layer,
+        in_channels=inputs.stop - inputs.start,
+        out_channels=outputs.stop - outputs.start,
+        groups=groups,
+    )
+    return Part(changed, inputs, outputs)
+
+
+def _checked(name: str, values: ArrayLike, shape: tuple[int, ...], bits: int) -> IntArray:
+    array = np.asarray(values)
+    if array.shape != shape:
+        raise LayerError(f"{name} must have the shape {shape}, not {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise LayerError(f"{name} must be integers, not {array.dtype}")
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+    outside = array[(array < low) | (array > high)]
+    if outside.size:
+        raise LayerError(f"{name} must lie in {low} .. {high}, not {outside[0]}")
+    return array.astype(np.int64)
+
+
+def _packed(operands: IntArray, bits: int, width: int) -> list[int]:
+    """Return words of the operands of the last two axes but one.
+
+    Parameters
+    ----------
+    operands : ndarray, shape (..., operand words, values)
+        Values of an operand word, the first of which goes to the top.
+    bits, width : int
+        Bits of a value and of an operand word.
+    """
+    patterns = (operands & (1 << bits) - 1).astype(object)
+    count = operands.shape[-1]
+    place = np.array([width - (number + 1) * bits for number in range(count)], object)
+    each = (patterns << place).sum(axis=-1)
+    across = np.array([number * width for number in range(each.shape[-1])], object)
+    return list((each << across).sum(axis=-1).ravel())
