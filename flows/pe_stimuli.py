@@ -56,7 +56,8 @@ class PeStimuli:
 
     Every stream runs in a circle: it begins with its last dot product, which is not counted. Half
     precision takes the upper halves of operands, weights rounded half-even and activations floored,
-    mixed precision such weights; the result is shifted so far that none saturates.
+    mixed precision such weights. Results are shifted so far that none saturates at full precision;
+    at low ones the largest may, since weights round up.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class PeStimuli:
         return schedule_on(self._element, [job] * count)
 
     def _position(self) -> int:
-        """Shift after which every result fits the output."""
+        """Shift after which every result of full precision fits the output."""
         element, operands = self._element, self._operands
         largest = int(np.abs((operands.act * operands.weight).sum(axis=1)).max())
         bits = min(largest.bit_length() + 1, element.acc_width)
