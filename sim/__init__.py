@@ -16,6 +16,9 @@ Element, SCALABLE, SPATIAL, DUAL, ELEMENTS : the elements as the models know the
 convolve, activate, windows : a layer: its sums, what it writes back, the windows it sums over.
 layer_cycles, scale_sim_cycles : cycles of a layer on our array, and as SCALE-Sim counts them.
 FloatNetwork, FloatLayer, read_onnx : a network in floating point, from an ONNX file.
+LayerShape, Op, Workload : shapes of a network's layers, as the cost models see them.
+read_workload, read_onnx_workload, read_topology : those of a file; SCALE-Sim's topologies, too.
+NETWORKS, network : those of well-known networks, by name.
 FixedPointNetwork, FixedPointLayer : the same in integers, at a precision per layer.
 quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
 """
@@ -36,8 +39,13 @@ from voltile.sim.golden import (
     write_back,
 )
 from voltile.sim.layers import activate, convolve
+from voltile.sim.networks import NETWORKS, network
+from voltile.sim.onnx_workload import read_onnx_workload
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
+from voltile.sim.read_workload import read_workload
+from voltile.sim.topology_csv import read_topology
 from voltile.sim.windows import windows
+from voltile.sim.workload import LayerShape, Op, Workload
 
 __all__ = [
     "DUAL",
@@ -47,8 +55,12 @@ __all__ = [
     "FixedPointNetwork",
     "FloatLayer",
     "FloatNetwork",
+    "LayerShape",
+    "NETWORKS",
+    "Op",
     "SCALABLE",
     "SPATIAL",
+    "Workload",
     "accumulate",
     "activate",
     "convolve",
@@ -58,10 +70,14 @@ __all__ = [
     "fraction_length",
     "interleave",
     "layer_cycles",
+    "network",
     "pack",
     "packed_dot_product",
     "quantise",
     "read_onnx",
+    "read_onnx_workload",
+    "read_topology",
+    "read_workload",
     "reconfigure_weights",
     "round_half_even",
     "saturate",

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from voltile.core import LayerError
+from voltile.sim.onnx_graph import load_onnx
+from voltile.sim.onnx_graph import padding as onnx_padding
 from voltile.sim.windows import windows
 
 FloatArray = NDArray[np.float64]
@@ -102,11 +104,7 @@ def read_onnx(path: Path) -> FloatNetwork:
     """
     import onnx
 
-    try:
-        model = onnx.load(str(path))
-    except Exception as fault:  # of any kind: the parser's own, or the file's
-        raise LayerError(f"{path}: no ONNX file ({type(fault).__name__})") from None
-    graph = model.graph
+    graph = load_onnx(path, external_data=True).graph
     constants = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
     inputs = [item for item in graph.input if item.name not in constants]
     if len(inputs) != 1:
@@ -174,21 +172,8 @@ class _Chain:
     def _padding(
         self, name: str, attributes: dict[str, Any], kernel: Sequence[int], stride: Sequence[int]
     ) -> tuple[int, int, int, int]:
-        automatic = attributes.get("auto_pad", b"NOTSET").decode()
-        if automatic == "NOTSET":
-            top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
-            return top, left, bottom, right
-        if automatic == "VALID":
-            return 0, 0, 0, 0
-        if automatic not in ("SAME_UPPER", "SAME_LOWER"):
-            raise LayerError(f"{self.path}: auto_pad of '{name}' is unknown: {automatic}")
-        both = []
-        for size, length, step in zip(self.shape[:2], kernel, stride, strict=True):
-            total = max((-(-size // step) - 1) * step + length - size, 0)
-            less, more = total // 2, total - total // 2
-            both.append((less, more) if automatic == "SAME_UPPER" else (more, less))
-        (top, bottom), (left, right) = both
-        return top, left, bottom, right
+        where = f"{self.path}: '{name}'"
+        return onnx_padding(where, attributes, self.shape[:2], kernel, stride)
 
     def _gemm(self, name: str, operands: Sequence[FloatArray], attributes: dict[str, Any]) -> None:
         scales = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)

@@ -1,5 +1,6 @@
 """The windows of a convolution over a padded feature map (im2col)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,31 @@ def windows(
     seen = seen[:: stride[0], :: stride[1]]
     grouped = seen.reshape(*seen.shape[:2], groups, -1, *kernel)
     return np.moveaxis(grouped, 3, -1)
+
+
+def same_padding(
+    size: Sequence[int], kernel: Sequence[int], stride: Sequence[int], lower: bool = False
+) -> tuple[int, int, int, int]:
+    """Return the least padding with which a map of `size` has a window for every `stride` pixels.
+
+    The "same" padding of TensorFlow and, with auto_pad, of ONNX.
+
+    Parameters
+    ----------
+    kernel : sequence of int
+        Rows and columns that a window reaches over.
+    lower : bool
+        Whether an odd row or column of padding goes above or to the left.
+
+    Returns
+    -------
+    tuple of int
+        Rows and columns of zeros above, left, below, right.
+    """
+    sides = []
+    for pixels, reach, step in zip(size, kernel, stride, strict=True):
+        total = max((-(-pixels // step) - 1) * step + reach - pixels, 0)
+        less, more = total // 2, total - total // 2
+        sides.append((more, less) if lower else (less, more))
+    (top, bottom), (left, right) = sides
+    return top, left, bottom, right

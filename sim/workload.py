@@ -11,6 +11,9 @@ from voltile.core import LayerError
 
 IntArray = NDArray[np.int64]
 
+# Values and products of a layer and a batch, so that sums of bits and cycles fit 64 bits.
+_MOST_VALUES = 1 << 50
+
 
 class Op(Enum):
     """What a layer does.
@@ -61,7 +64,8 @@ class LayerShape:
     Raises
     ------
     LayerError
-        When a size is not positive, groups do not divide the channels, or the kernel does not fit.
+        When the name is not printable text, a size is not positive, groups do not divide the
+        channels, or the kernel does not fit.
     """
 
     name: str
@@ -79,6 +83,8 @@ class LayerShape:
     inputs: int = 1
 
     def __post_init__(self) -> None:
+        if not (self.name and self.name.isprintable()):
+            raise LayerError(f"the name of a layer must be printable text, not {self.name!r}")
         sizes = (self.in_channels, self.out_channels, self.in_height, self.in_width, self.groups,
                  self.inputs, *self.kernel, *self.stride, *self.dilation)  # fmt: skip
         if min(sizes) < 1 or min(self.padding) < 0:
@@ -132,7 +138,8 @@ class Workload:
     Raises
     ------
     LayerError
-        When there is no layer, two have one name, or the batch is not positive.
+        When there is no layer, two have one name, the batch is not positive, or a layer is so large
+        that its costs do not fit integers of 64 bits.
     """
 
     name: str
@@ -148,6 +155,17 @@ class Workload:
             raise LayerError(f"{self.name}: more than one layer is named '{min(doubles)}'")
         if self.batch < 1:
             raise LayerError(f"{self.name}: batch must be positive, not {self.batch}")
+        for layer in self.layers:
+            padded = (layer.in_height + layer.padding[0] + layer.padding[2]) * (
+                layer.in_width + layer.padding[1] + layer.padding[3]
+            )
+            values = layer.inputs * layer.in_channels * padded
+            products = layer.out_channels * layer.out_height * layer.out_width * layer.vector
+            if self.batch * max(values, products) > _MOST_VALUES:
+                raise LayerError(
+                    f"{self.name}: layer '{layer.name}' takes {values} values and {products} "
+                    f"products, where a batch of {self.batch} may take 2**50"
+                )
 
     def column(self, values: Iterable[int]) -> IntArray:
         """Return a value per layer as an array, shape (layers,)."""
