@@ -88,7 +88,7 @@ def integers(
     LayerError
     """
     values = attributes.get(name, default)
-    values = values if isinstance(values, Sequence) else (values,)
+    values = values if isinstance(values, list | tuple) else (values,)
     if len(values) != len(default) or not all(isinstance(item, int) for item in values):
         raise LayerError(f"{where}: {name} must be {len(default)} integer(s), not {values!r}")
     return tuple(values)
