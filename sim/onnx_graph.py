@@ -58,10 +58,10 @@ class OnnxGraph:
         Raises
         ------
         LayerError
-            When it is unknown, or a size is not positive.
+            When it is unknown or without sizes (of a single value), or a size is not positive.
         """
         sizes = self.shapes.get(tensor)
-        if sizes is None:
+        if not sizes:
             reason = self.contradiction and f" ({self.contradiction})"
             raise self.fault(f"the shape of '{tensor}' at '{node.name}' is unknown{reason}")
         known = tuple(size for size in sizes if size is not None and size > 0)
@@ -108,8 +108,15 @@ def load_onnx(path: Path, external_data: bool = False) -> Any:
         model = onnx.load(str(path), format="protobuf", load_external_data=external_data)
     except Exception as fault:  # of any kind: the parser's own, or the file's
         raise LayerError(f"{path}: no ONNX file ({type(fault).__name__})") from None
-    if not model.graph.node:
+    graph = model.graph
+    if not graph.node:
         raise LayerError(f"{path}: no ONNX file, or one without nodes")
+    names = [item.name for item in (*graph.initializer, *graph.input, *graph.node)]
+    for node in graph.node:
+        names += [node.op_type, node.domain, *node.input, *node.output]
+    # Protobuf hands over bytes where it should have found UTF-8.
+    if not all(isinstance(name, str) for name in names):
+        raise LayerError(f"{path}: no ONNX file (names that are not UTF-8)")
     return model
 
 

@@ -1,5 +1,8 @@
 """Workloads from ONNX files; models are built here, shapes are by hand or from onnxruntime."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -282,6 +285,46 @@ def test_names_are_those_of_nodes_or_what_they_make(read):
     assert [layer.name for layer in read(nodes, {"w": (8, 8, 1, 1)})] == ["a", "conv", "c"]
 
 
+@pytest.fixture
+def zoo():
+    """Networks of the ONNX model zoo without their weights, as the onnx package has them."""
+    folder = Path(onnx.__file__).parent / "backend/test/data/light"
+    if not folder.is_dir():
+        pytest.skip("needs the light models of the onnx package")
+    return lambda name: read_onnx_workload(folder / f"light_{name}.onnx").layers
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "billions"),
+    [
+        ("vgg19", 143667240 - 14696, 19.63),
+        ("resnet50", 25557032 - 53120 - 1000, 4.09),
+        ("densenet121", 7978856 - 83648 - 1000, 2.83),
+    ],
+)
+def test_networks_of_the_model_zoo_have_the_figures_of_torchvision(zoo, name, weights, billions):
+    """Parameters, less those of normalisation and biases; products as "GFLOPS" of its tables.
+
+    Biases of VGG19: 2 * (64 + 128) + 4 * 256 + 8 * 512 + 2 * 4096 + 1000 = 14696.
+    """
+    layers = zoo(name)
+    assert sum(layer.weights for layer in layers) == weights
+    macs = sum(layer.macs for layer in layers if layer.op is not Op.AVERAGE_POOL)
+    assert round(macs / 1e9, 2) == billions
+
+
+def test_built_in_networks_are_those_of_the_model_zoo(zoo):
+    """Layer for layer, but for their names; ResNet50 with its strides in other places."""
+    found = [replace(layer, name="any") for layer in zoo("squeezenet")]
+    built = [replace(layer, name="any") for layer in network("squeezenet1.1").layers]
+    assert found == built
+    found, built = (
+        sorted((layer.op.value, layer.vector, layer.out_channels, layer.inputs) for layer in layers)
+        for layers in (zoo("resnet50"), network("resnet50").layers)
+    )
+    assert found == built
+
+
 def test_keyword_spotting_is_the_built_in_network(keyword_spotting):
     assert read_onnx_workload(keyword_spotting[0]).layers == network("kws_dscnn").layers
 
@@ -315,6 +358,8 @@ CONV = node("Conv", ["x", "w"], "c")
         ([CONV], W, ("N", 8, "H", 12), "sizes of 'x' at 'c' must be known .*, not 1 x 8 x . x 12"),
         ([CONV], W, ("N", 8, -4, 12), "sizes of 'x' at 'c' must be known and positive"),
         ([CONV], W, "any", "the shape of 'x' at 'c' is unknown"),
+        ([node("Add", ["x", "c"], "y")], {"c": ()}, None, "there is no layer"),
+        ([node("LRN", ["x"], "y", size=3)], {}, (), "the shape of 'y' at 'y' is unknown"),
         ([CONV], W, ("N", 8, 2, 12), "kernel of 3 x 3 does not fit an input of 2 x 12"),
         ([CONV], W, (1, 8, 1 << 31, 1 << 31), "where a batch of 1 may take"),
         ([CONV], {"w": (8, 8, 3)}, None, "Conv of 1 dimension"),
@@ -332,7 +377,7 @@ def test_what_cannot_be_read_is_named_in_one_line(nodes, constants, shape, messa
     path = tmp_path / "net.onnx"
     last = nodes[-1].output[0] if nodes[-1].output else "none"
     value = helper.make_tensor_value_info
-    size = None if shape == "any" else shape or ("N", 8, 10, 12)
+    size = {"any": None, None: ("N", 8, 10, 12)}.get(shape, shape)
     graph = helper.make_graph(
         nodes, "net", [value("x", TensorProto.FLOAT, size)], [value(last, TensorProto.FLOAT, None)],
         [numpy_helper.from_array(np.ones(item, np.float32), name)
@@ -363,7 +408,7 @@ def test_damaged_files_are_no_onnx_files(tmp_path):
     path = write_model(tmp_path / "net.onnx", [CONV, node("Relu", ["c"], "r")], {"w": (8, 8, 1, 1)})
     whole = path.read_bytes()
     rng = np.random.default_rng(1)
-    damaged = [b"", b"no model", whole[: len(whole) // 2], bytes(1000)]
+    damaged = [b"", b"no model", bytes(1000), whole.replace(b"Relu", b"Re\xff\xfe")]
     for place in rng.integers(0, len(whole), 300):
         changed = bytearray(whole)
         changed[place] = rng.integers(0, 256)
