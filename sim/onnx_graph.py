@@ -142,14 +142,15 @@ def padding(
         When auto_pad is unknown, or pads are not four integers.
     """
     automatic = attributes.get("auto_pad", b"NOTSET")
-    if automatic == b"NOTSET":
+    automatic = automatic.decode(errors="replace") if isinstance(automatic, bytes) else automatic
+    if automatic == "NOTSET":
         top, left, bottom, right = integers(where, attributes, "pads", (0, 0, 0, 0))
         return top, left, bottom, right
-    if automatic == b"VALID":
+    if automatic == "VALID":
         return 0, 0, 0, 0
-    if automatic not in (b"SAME_UPPER", b"SAME_LOWER"):
+    if automatic not in ("SAME_UPPER", "SAME_LOWER"):
         raise LayerError(f"{where}: auto_pad is unknown: {automatic!r}")
-    return same_padding(size, reach, stride, automatic == b"SAME_LOWER")
+    return same_padding(size, reach, stride, automatic == "SAME_LOWER")
 
 
 def read_graph(path: Path, batch: int) -> OnnxGraph:
@@ -158,8 +159,11 @@ def read_graph(path: Path, batch: int) -> OnnxGraph:
     Raises
     ------
     LayerError
-        When the file is none, or a node is not well-formed or holds graphs of its own.
+        When the file is none, a node is not well-formed or holds graphs of its own, or the batch
+        is not from 1 to 2**31 - 1.
     """
+    if not 1 <= batch < 1 << 31:
+        raise LayerError(f"{path}: batch must be from 1 to 2**31 - 1, not {batch}")
     model = load_onnx(path)
     graph = model.graph
     constants = {item.name for item in graph.initializer}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from voltile.core import LayerError
-from voltile.sim import LayerShape, Op, network, read_onnx_workload
+from voltile.sim import LayerShape, Op, network, read_onnx_workload, read_workload
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -326,7 +326,7 @@ def test_built_in_networks_are_those_of_the_model_zoo(zoo):
 
 
 def test_keyword_spotting_is_the_built_in_network(keyword_spotting):
-    assert read_onnx_workload(keyword_spotting[0]).layers == network("kws_dscnn").layers
+    assert read_workload(str(keyword_spotting[0]), 2).layers == network("kws_dscnn").layers
 
 
 W = {"w": (8, 8, 3, 3)}
@@ -422,6 +422,12 @@ def test_damaged_files_are_no_onnx_files(tmp_path):
             refused += 1
             assert "\n" not in str(error)
     assert refused >= 150
+
+
+@pytest.mark.parametrize("batch", [0, -1, 1 << 31, 1 << 80])
+def test_a_batch_is_a_positive_number(read, batch):
+    with pytest.raises(LayerError, match="batch must be from 1 to"):
+        read([CONV], W, batch)
 
 
 @pytest.mark.parametrize("name", ["none.onnx", "."])
