@@ -15,6 +15,7 @@ from voltile.core import SynthesisError, write_atomically
 
 _MODULE = re.compile(r"(?:^attribute .*\n)*^module (\\\S+)\n(?:.*\n)*?end\n", re.MULTILINE)
 _INITIAL_WORDS = re.compile(r"^  cell \$meminit_v2 (?:.*\n)*?  end\n", re.MULTILINE)
+_PORT = re.compile(r"^  wire (.*(?:in|out)put) +\d+ +(\\\S+)$", re.MULTILINE)
 _WORKER = Path(__file__).with_name("verilog_worker.py")
 
 
@@ -26,7 +27,8 @@ def to_rtlil(component, name: str) -> str:
     - registers and memories have no initial value, as on silicon: a design has to come up by its
       reset;
     - ports are not `signed` (OpenSTA misreads such Verilog without a word; the cells carry
-      signedness of their own) and keep the order of the signature;
+      signedness of their own) and keep the order of the signature, those of submodules that of
+      their names;
     - equal submodules, such as the elements of an array, become instances of one module;
     - a submodule is called ``parent__child``.
     """
@@ -37,6 +39,8 @@ def to_rtlil(component, name: str) -> str:
     # Yosys counts ports from 1 and moves a port 0 to the end.
     text = re.sub(r"^(  wire .*(?:in|out)put )(\d+)", _next_port, text, flags=re.MULTILINE)
     modules = {match[1]: match[0] for match in _MODULE.finditer(text)}
+    for inner in modules.keys() - {f"\\{name}"}:
+        modules[inner] = _ports_by_name(modules[inner])
     modules = _merge_equal(modules)
     text = "\n".join(modules.values())
     return re.sub(r"^(module|  cell) \\(\S+)", _plain_name, text, flags=re.MULTILINE)
@@ -69,6 +73,12 @@ def write_verilog(component, name: str, path: Path) -> None:
 
 def _next_port(match: re.Match) -> str:
     return f"{match[1]}{int(match[2]) + 1}"
+
+
+def _ports_by_name(module: str) -> str:
+    """Give ports the order of their names, not that in which their nets were met from outside."""
+    ports = enumerate(sorted(_PORT.findall(module), key=lambda port: port[1]), 1)
+    return _PORT.sub(lambda _: "  wire {1[0]} {0} {1[1]}".format(*next(ports)), module)
 
 
 def _plain_name(match: re.Match) -> str:
