@@ -13,7 +13,7 @@ Accelerator : array, buffers, sequencer, streams and registers: runs layers.
 Layer, LayerJob, split_layer, SpaceToDepth : the host's side of it: layers as jobs and words.
 Register, Status, FAULTS, job_fields : its registers, why it stands still, the descriptor.
 Sram, DoubleBuffer : its memories.
-WeightReconfiguration, weight_word : weights of half as many bits, packed (Fig. 3.5).
+WeightForm : whether words of weights are those of a job's precision, or of full (Fig. 3.5).
 RoundHalfEven : the combinational round unit by itself.
 Addend, WeightPart, Shift : values of the fields of the control word.
 control_fields, packed_control_fields : control words of `ScalableMac` and of the others.
@@ -39,8 +39,9 @@ from voltile.hdl.control import (
 from voltile.hdl.dual_mac import DualMac
 from voltile.hdl.export import to_rtlil, write_verilog
 from voltile.hdl.grid import Grid
-from voltile.hdl.layer_job import job_fields
-from voltile.hdl.layer_jobs import LayerJob, split_layer
+from voltile.hdl.layer_job import WeightForm, job_fields
+from voltile.hdl.layer_jobs import LayerJob
+from voltile.hdl.layer_parts import split_layer
 from voltile.hdl.layers import Layer, SpaceToDepth
 from voltile.hdl.packed_schedule import schedule_on
 from voltile.hdl.pe import OperandMode, ProcessingElement
@@ -53,7 +54,6 @@ from voltile.hdl.spatial_mac import SpatialMac
 from voltile.hdl.sram import DoubleBuffer, Sram
 from voltile.hdl.stimulus import drain_cycles, element_stimulus, grid_stimulus, mac_stimulus
 from voltile.hdl.systolic_array import SystolicArray
-from voltile.hdl.weight_reconfiguration import WeightReconfiguration, weight_word
 
 PROCESSING_ELEMENTS: dict[str, type[ScalableMac | SpatialMac | DualMac]] = {
     "scalable": ScalableMac,
@@ -87,8 +87,8 @@ __all__ = [
     "Status",
     "SystolicArray",
     "Target",
+    "WeightForm",
     "WeightPart",
-    "WeightReconfiguration",
     "control_fields",
     "control_layout",
     "control_signature",
@@ -102,6 +102,5 @@ __all__ = [
     "schedule_on",
     "split_layer",
     "to_rtlil",
-    "weight_word",
     "write_verilog",
 ]

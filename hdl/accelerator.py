@@ -11,6 +11,7 @@ from voltile.hdl.pe import ProcessingElement
 from voltile.hdl.registers import BUS, Registers, Status
 from voltile.hdl.sram import DoubleBuffer
 from voltile.hdl.stream_ports import StreamLoader, StreamUnloader
+from voltile.hdl.weight_reconfiguration import WeightReconfiguration
 
 
 class Accelerator(wiring.Component):
@@ -49,7 +50,8 @@ class Accelerator(wiring.Component):
         Feature maps: adjacent channels of a pixel, pixel by pixel along the rows.
     weights : In(stream of words of `cols` operand words)
         For each fold of output channels the biases, low halves and high halves, then the weights
-        in the order of `Sequencer`.
+        in the order of `Sequencer`; of full precision, if the descriptor says so
+        (`WeightReconfiguration`).
     results : Out(stream of words of `cols` results)
         Feature maps of `cols` adjacent channels a word, or of twice as many of half the bits. A
         word that waits is withdrawn by a fault or a clear only.
@@ -116,20 +118,25 @@ class Accelerator(wiring.Component):
         return m
 
     def _load(self, m, restart, queue, engine):
-        """Connect both input streams to their buffers; return whether a word was taken."""
+        """Connect both input streams to their buffers; return whether a word was moved."""
+        job, finish = queue.load_job, queue.loading & queue.loaded
+        reconfiguration = restart(WeightReconfiguration(self.rows, self.cols, self.pe))
+        m.submodules.weight_reconfiguration = reconfiguration
+        wiring.connect(m, wiring.flipped(self.weights), reconfiguration.full)
+        m.d.comb += [reconfiguration.job.eq(job), reconfiguration.finish.eq(finish)]
         loaders = []
         for name, words, count in (
-            ("act", self.acts, queue.act_count),
-            ("weight", self.weights, queue.weight_count),
+            ("act", wiring.flipped(self.acts), job.act_words),
+            ("weight", reconfiguration.reduced, job.weight_words),
         ):
             width, depth = getattr(self, f"{name}_width"), getattr(self, f"{name}_depth")
             m.submodules[f"{name}_buffer"] = buffer = DoubleBuffer(width, depth)
             m.submodules[f"{name}_loader"] = loader = restart(StreamLoader(width, depth))
-            wiring.connect(m, wiring.flipped(words), loader.words)
+            wiring.connect(m, words, loader.words)
             m.d.comb += [
                 loader.active.eq(queue.loading),
                 loader.count.eq(count),
-                loader.finish.eq(queue.loading & queue.loaded),
+                loader.finish.eq(finish),
                 buffer.write_bank.eq(queue.load_bank),
                 buffer.write.eq(loader.write),
                 buffer.write_address.eq(loader.address),
@@ -141,7 +148,8 @@ class Accelerator(wiring.Component):
             ]
             loaders.append(loader)
         m.d.comb += queue.loaded.eq(loaders[0].full & loaders[1].full)
-        return loaders[0].write | loaders[1].write
+        taken = self.weights.valid & self.weights.ready
+        return loaders[0].write | loaders[1].write | taken
 
     def _unload(self, m, restart, queue, engine):
         """Connect the buffer of results to its stream; return whether a word was given away."""

@@ -22,8 +22,8 @@ class JobQueue(wiring.Component):
     -----
     given : In(job_layout), submit : In(1), room : Out(1)
         A descriptor, taken with `submit` if there is room.
-    loading : Out(1), load_bank : Out(1), act_count, weight_count : Out(WORD_BITS), loaded : In(1)
-        Words to load into a bank; and that they are there.
+    loading : Out(1), load_bank : Out(1), load_job : Out(job_layout), loaded : In(1)
+        The job whose words to load into a bank; and that they are there.
     job : Out(job_layout), start : Out(1), run_bank : Out(1), done : In(1)
         The job that computes: its begin, for one cycle, and its end.
     unloading : Out(1), unload_bank : Out(1), out_count : Out(WORD_BITS), unloaded : In(1)
@@ -41,8 +41,7 @@ class JobQueue(wiring.Component):
                 "room": Out(1),
                 "loading": Out(1),
                 "load_bank": Out(1),
-                "act_count": Out(WORD_BITS),
-                "weight_count": Out(WORD_BITS),
+                "load_job": Out(self.layout),
                 "loaded": In(1),
                 "job": Out(self.layout),
                 "start": Out(1),
@@ -67,15 +66,13 @@ class JobQueue(wiring.Component):
         )
         last, computing = Signal(), Signal()
         load_bank, run_bank, unload_bank = Signal(), Signal(), Signal()
-        load_job, run_job = Signal(self.layout), Signal(self.layout)
+        run_job = Signal(self.layout)
         m.d.comb += [
-            load_job.eq(jobs[load_bank]),
+            self.load_job.eq(jobs[load_bank]),
             run_job.eq(jobs[run_bank]),
             self.room.eq(~queued[last]),
             self.load_bank.eq(load_bank),
             self.loading.eq(queued[load_bank] & ~ready[load_bank]),
-            self.act_count.eq(load_job.act_words),
-            self.weight_count.eq(load_job.weight_words),
             self.job.eq(run_job),
             self.run_bank.eq(run_bank),
             self.start.eq(ready[run_bank] & ~full[run_bank] & ~computing),

@@ -18,6 +18,17 @@ class PrecisionCode(Enum):
     HALF = 2
 
 
+class WeightForm(Enum):
+    """What words the stream of weights holds, as a descriptor says it."""
+
+    OPERANDS = 0
+    """Those of the job's precision."""
+    ROUNDED = 1
+    """Those of full precision; the job takes their weights rounded half to even."""
+    TRUNCATED = 2
+    """Those of full precision; the job takes the high halves of their weights."""
+
+
 def job_fields(acc_width: int) -> dict:
     """Return name and shape of every field of a descriptor, one register each, in their order.
 
@@ -29,10 +40,13 @@ def job_fields(acc_width: int) -> dict:
     ``bias``, ``relu``, ``narrow``
         Whether every output channel has a bias; whether negative results become zero; whether
         results have K bits, two in an operand word, for a layer at half precision.
+    ``weight_form``
+        Code of the words that the stream of weights holds.
     ``position``
         Right shift of a result: requantisation by a power of two, with saturation.
     ``act_words``, ``weight_words``, ``out_words``
-        Words that the job takes from the streams and gives to them.
+        Words that the job has in the buffers: takes from the streams, but for weights of another
+        form, and gives to them.
     ``in_height``, ``in_width``
         Size of the input [pixels].
     ``kernel_height``, ``kernel_width``
@@ -48,6 +62,9 @@ def job_fields(acc_width: int) -> dict:
         Output channels over columns of the array, rounded up.
     ``group_folds``
         Folds of output channels that share a group of input channels.
+    ``weight_window_words``, ``weight_group_folds``
+        ``window_words`` and ``group_folds`` that the layer has at the precision of the words of the
+        stream of weights.
     ``base``
         Address of the first window's first word, negative where padding comes before it:
         ``-(pad_top * in_width + pad_left) * pixel_words``.
@@ -58,7 +75,9 @@ def job_fields(acc_width: int) -> dict:
     ``out_pixel_words``
         Words of an output pixel.
     """
-    flags = {"precision": PrecisionCode, "bias": 1, "relu": 1, "narrow": 1}
+    flags = {
+        "precision": PrecisionCode, "bias": 1, "relu": 1, "narrow": 1, "weight_form": WeightForm,
+    }  # fmt: skip
     words = dict.fromkeys(("act_words", "weight_words", "out_words"), WORD_BITS)
     sizes = dict.fromkeys(
         (
@@ -73,6 +92,8 @@ def job_fields(acc_width: int) -> dict:
         "window_words": DIMENSION_BITS,
         "out_folds": DIMENSION_BITS,
         "group_folds": DIMENSION_BITS,
+        "weight_window_words": DIMENSION_BITS,
+        "weight_group_folds": DIMENSION_BITS,
     }
     steps = dict.fromkeys(
         (

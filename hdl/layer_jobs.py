@@ -1,15 +1,20 @@
-"""From a layer to jobs: descriptor, stream words in, feature map out; parts of large layers."""
+"""From a layer to a job: descriptor, stream words in, feature map out."""
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth import Shape
 from numpy.typing import ArrayLike
 
-from voltile.core import LayerError
+from voltile.core import LayerError, Precision
 from voltile.hdl.accelerator import Accelerator
-from voltile.hdl.layer_job import DIMENSION_BITS, WORD_BITS, PrecisionCode, job_fields
+from voltile.hdl.layer_job import (
+    DIMENSION_BITS,
+    WORD_BITS,
+    PrecisionCode,
+    WeightForm,
+    job_fields,
+)
 from voltile.hdl.layers import IntArray, Layer
 from voltile.hdl.operand_order import operand_orders
 
@@ -23,6 +28,9 @@ class LayerJob:
         What to compute.
     accelerator : Accelerator
         What computes it.
+    weight_form : WeightForm
+        What the words of weights hold: weights of the layer's precision, or of full precision, the
+        same words for every precision.
 
     Attributes
     ----------
@@ -34,10 +42,16 @@ class LayerJob:
     ------
     LayerError
         When the accelerator cannot compute the layer as one job: a precision that its elements do
-        not have, more words than a bank holds, or a field that does not fit its register.
+        not have, more words than a bank holds, a field that does not fit its register, or groups
+        whose weights of full precision would need another order.
     """
 
-    def __init__(self, layer: Layer, accelerator: Accelerator):
+    def __init__(
+        self,
+        layer: Layer,
+        accelerator: Accelerator,
+        weight_form: WeightForm = WeightForm.OPERANDS,
+    ):
         pe = accelerator.pe
         if layer.precision not in pe.modes:
             raise LayerError(
@@ -46,14 +60,18 @@ class LayerJob:
             )
         self.layer = layer
         self.accelerator = accelerator
-        self._order = operand_orders(pe, accelerator.rows)[layer.precision]
-        self._act_values = self._order.act_values
-        self._group_words, self._group_folds = self._grouping()
+        self.weight_form = weight_form
+        orders = operand_orders(pe, accelerator.rows)
+        self._order = self._weight_order = orders[layer.precision]
+        if weight_form is not WeightForm.OPERANDS:
+            self._weight_order = orders[Precision.FULL]
         self._out_values = accelerator.cols * (2 if layer.narrow else 1)
         self.fields = self._described()
 
-    def _grouping(self) -> tuple[int, int]:
+    def _grouping(self, values: int) -> tuple[int, int]:
         """Return the words of a pixel that a window takes, and the folds that take the same.
+
+        Words are of `values` activations.
 
         Groups are taken together until they fill words and folds. Weights between channels of
         different groups are zeros.
@@ -62,22 +80,23 @@ class LayerJob:
         inputs = layer.in_channels // layer.groups
         outputs = layer.out_channels // layer.groups
         together = math.lcm(
-            self._act_values // math.gcd(self._act_values, inputs),
+            values // math.gcd(values, inputs),
             cols // math.gcd(cols, outputs),
         )
         if together >= layer.groups:
-            return -(-layer.in_channels // self._act_values), -(-layer.out_channels // cols)
-        return together * inputs // self._act_values, together * outputs // cols
+            return -(-layer.in_channels // values), -(-layer.out_channels // cols)
+        return together * inputs // values, together * outputs // cols
 
     def _described(self) -> dict[str, int]:
         layer, accelerator = self.layer, self.accelerator
         (kernel_height, kernel_width), (stride_y, stride_x) = layer.kernel, layer.stride
         out_folds = -(-layer.out_channels // accelerator.cols)
-        window = self._group_words
+        window, group_folds = self._grouping(self._order.act_values)
+        weight_window, weight_group_folds = self._grouping(self._weight_order.act_values)
         # Every group, the last one too, has all of its words.
-        pixel = window * -(-out_folds // self._group_folds)
+        pixel = window * -(-out_folds // group_folds)
         pixels = layer.out_height * layer.out_width
-        products = kernel_height * kernel_width * window * self._act_values
+        products = kernel_height * kernel_width * window * self._order.act_values
         reads = products // (self._order.weights * self._order.weight_share)
         out_pixel = -(-layer.out_channels // self._out_values)
         fields = {
@@ -85,6 +104,7 @@ class LayerJob:
             "bias": int(layer.bias),
             "relu": int(layer.relu),
             "narrow": int(layer.narrow),
+            "weight_form": self.weight_form.value,
             "position": layer.position,
             "act_words": layer.in_height * layer.in_width * pixel,
             "weight_words": out_folds * (reads + 2 * layer.bias),
@@ -101,7 +121,9 @@ class LayerJob:
             "out_width": layer.out_width,
             "window_words": window,
             "out_folds": out_folds,
-            "group_folds": self._group_folds,
+            "group_folds": group_folds,
+            "weight_window_words": weight_window,
+            "weight_group_folds": weight_group_folds,
             "base": -(layer.padding[0] * layer.in_width + layer.padding[1]) * pixel,
             "step_kernel_x": pixel - (window - 1),
             "step_kernel_y": (layer.in_width - (kernel_width - 1)) * pixel - (window - 1),
@@ -122,6 +144,19 @@ class LayerJob:
                     f"the layer has {words} words of {kind}, a bank of the buffer holds {depth}: "
                     "give it in parts, or make the buffer larger"
                 )
+        if (
+            fields["weight_group_folds"] < fields["group_folds"]
+            and fields["weight_window_words"] != fields["window_words"]
+        ):
+            groups = (
+                fields["weight_group_folds"] * accelerator.cols * self.layer.groups
+                // self.layer.out_channels
+            )  # fmt: skip
+            raise LayerError(
+                f"weights of full precision lie in another order than those of "
+                f"{self.layer.precision.name.lower()} precision for {self.layer.groups} groups: "
+                f"give the layer in parts of {groups} groups"
+            )
         _, _, bottom, right = self.layer.padding
         reach = fields["in_height"] + bottom, fields["in_width"] + right
         for name, value in zip(("in_height", "in_width"), reach, strict=True):
@@ -157,9 +192,9 @@ class LayerJob:
         shape = (layer.in_height, layer.in_width, layer.in_channels)
         values = _checked("activations", act, shape, self._order.act_bits)
         words = self.fields["act_words"] // (layer.in_height * layer.in_width)
-        padded = np.zeros((*shape[:2], words * self._act_values), np.int64)
-        padded[:, :, : layer.in_channels] = values
         order = self._order
+        padded = np.zeros((*shape[:2], words * order.act_values), np.int64)
+        padded[:, :, : layer.in_channels] = values
         operands = padded.reshape(-1, self.accelerator.rows * order.act_share, order.acts)
         return _packed(operands, order.act_bits, self.accelerator.pe.act_width // order.act_share)
 
@@ -169,7 +204,8 @@ class LayerJob:
         Parameters
         ----------
         weight : array_like, shape (out_channels, kernel_height, kernel_width, in_channels / groups)
-            Signed values of the bits of the precision's weights.
+            Signed values of the bits of weights: those of the layer's precision, or of full
+            precision if the weight form says so.
         bias : array_like, shape (out_channels,), optional
             Signed values of twice the element's operand bits; needed when the layer has a bias.
 
@@ -178,17 +214,19 @@ class LayerJob:
         LayerError
             When shape or values do not fit.
         """
-        layer, accelerator, order = self.layer, self.accelerator, self._order
+        layer, accelerator, order = self.layer, self.accelerator, self._weight_order
         pe = accelerator.pe
         inputs = layer.in_channels // layer.groups
         shape = (layer.out_channels, *layer.kernel, inputs)
         values = _checked("weights", weight, shape, order.weight_bits)
-        folds, window = self.fields["out_folds"], self._group_words * self._act_values
+        folds = self.fields["out_folds"]
+        window = self.fields["weight_window_words"] * order.act_values
         padded = np.zeros((folds * accelerator.cols, *layer.kernel, window), np.int64)
         channel = np.arange(layer.out_channels)
         group = channel // (layer.out_channels // layer.groups)
         # The first channel of the group within the window of the fold.
-        first = group * inputs - channel // accelerator.cols // self._group_folds * window
+        windows = channel // accelerator.cols // self.fields["weight_group_folds"]
+        first = group * inputs - windows * window
         for number, start in enumerate(first):
             padded[number, :, :, start : start + inputs] = values[number]
         share = order.weight_share
@@ -235,67 +273,6 @@ class LayerJob:
         signed = np.where(values >> bits - 1, values - (1 << bits), values)
         channels: IntArray = signed.reshape(layer.out_height, layer.out_width, -1)
         return channels[:, :, : layer.out_channels]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some output channels of a layer, as a layer by itself.
-
-    Attributes
-    ----------
-    layer : Layer
-        The part.
-    inputs, outputs : slice
-        Its channels among those of the whole.
-    """
-
-    layer: Layer
-    inputs: slice
-    outputs: slice
-
-
-def split_layer(layer: Layer, accelerator: Accelerator) -> list[Part]:
-    """Return parts of a layer that are a job each, as few as halving the channels gives.
-
-    Raises
-    ------
-    LayerError
-        When the smallest part does not fit either: the groups, or the output channels, of one fold.
-    """
-    units = layer.groups if layer.groups > 1 else layer.out_channels
-    per_fold = math.lcm(accelerator.cols, layer.out_channels // units)
-    # Parts begin with a fold of their own.
-    step = per_fold // (layer.out_channels // units)
-    count = units
-    while True:
-        parts = [_part(layer, start, min(start + count, units)) for start in range(0, units, count)]
-        try:
-            for part in parts:
-                LayerJob(part.layer, accelerator)
-        except LayerError:
-            if count <= step:
-                raise
-            count = -(-count // (2 * step)) * step
-        else:
-            return parts
-
-
-def _part(layer: Layer, start: int, stop: int) -> Part:
-    """Return groups, or output channels where there is one group, from `start` to `stop`."""
-    if layer.groups == 1:
-        inputs, outputs, groups = slice(0, layer.in_channels), slice(start, stop), 1
-    else:
-        each_in, each_out = layer.in_channels // layer.groups, layer.out_channels // layer.groups
-        inputs = slice(start * each_in, stop * each_in)
-        outputs = slice(start * each_out, stop * each_out)
-        groups = stop - start
-    changed = replace(
-        layer,
-        in_channels=inputs.stop - inputs.start,
-        out_channels=outputs.stop - outputs.start,
-        groups=groups,
-    )
-    return Part(changed, inputs, outputs)
 
 
 def _checked(name: str, values: ArrayLike, shape: tuple[int, ...], bits: int) -> IntArray:

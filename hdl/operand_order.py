@@ -37,6 +37,15 @@ class OperandOrder:
     act_values: int
     slots: int
 
+    @property
+    def weight_places(self) -> list[int]:
+        """Lowest bit of every weight of a column in its part of a buffer word, first one first."""
+        return [
+            (share * self.weights + self.weights - 1 - number) * self.weight_bits
+            for share in range(self.weight_share)
+            for number in range(self.weights)
+        ]
+
 
 def operand_orders(pe: ProcessingElement, rows: int) -> dict[Precision, OperandOrder]:
     """Return how an array of elements like `pe` takes its operands at each precision."""

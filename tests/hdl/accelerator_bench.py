@@ -1,15 +1,27 @@
 """cocotb tests of the generated Verilog of an Accelerator; run by test_accelerator.py."""
 
+import contextlib
 import os
+from dataclasses import replace
 
 import cocotb
 import numpy as np
 from accelerator_ports import Host
 from amaranth import Shape
 from cocotb.triggers import ClockCycles
-from layer_jobs import expected_cycles, expected_map, random_layer, random_operands
+from layer_jobs import expected_cycles, expected_map, random_layer, random_operands, reduced
 
-from voltile.hdl import PROCESSING_ELEMENTS, Accelerator, LayerJob, Register, Status, job_fields
+from voltile.core import LayerError, Precision
+from voltile.hdl import (
+    PROCESSING_ELEMENTS,
+    Accelerator,
+    Layer,
+    LayerJob,
+    Register,
+    Status,
+    WeightForm,
+    job_fields,
+)
 from voltile.sim import ELEMENTS
 
 ROWS = int(os.environ["ACCELERATOR_ROWS"])
@@ -66,6 +78,61 @@ async def jobs_overlap_and_streams_pause(dut):
         check(layer, job, values)
     assert await host.read(Register.JOBS) == len(pairs)
     assert await host.read(Register.STALLS) > 0
+
+
+def jobs_of_one_list(rng, layer, accelerator) -> list[tuple[tuple, np.ndarray]]:
+    """Return jobs of a layer at every precision, each with the weights that it computes with.
+
+    Half of them are given the same words of full precision, rounded or truncated on the way.
+    """
+    _, weight, bias = random_operands(rng, layer, ELEMENT)
+    words = LayerJob(layer, accelerator).weight_words(weight, bias)
+    jobs = []
+    for precision in accelerator.pe.modes:
+        for form in (WeightForm.ROUNDED, WeightForm.TRUNCATED):
+            part = replace(layer, precision=precision)
+            act, _, _ = random_operands(rng, part, ELEMENT)
+            own = reduced(weight, precision, form is WeightForm.ROUNDED, ELEMENT)
+            job = LayerJob(part, accelerator, form)
+            assert job.weight_words(weight, bias) == words, part
+            jobs += [((job, act, weight, bias), own),
+                     ((LayerJob(part, accelerator), act, own, bias), own)]  # fmt: skip
+    return jobs
+
+
+def lists_of_weights(rng, accelerator):
+    """Yield the jobs of some layers of which each has one list of weight words."""
+    values = ROWS * ELEMENT.act_width // ELEMENT.act_bits(Precision.FULL)
+    for layer in (
+        # Three words of full precision in two of half precision; five such windows in three;
+        # windows of the same channels at both.
+        Layer(3 * values - 1, COLS + 1, 2, 2, (2, 1)),
+        Layer(5 * values, 5 * values, 1, 2, (1, 2), groups=5 * values),
+        Layer(6 * values, 3 * COLS, 1, 1, groups=3, bias=False),
+    ):
+        with contextlib.suppress(LayerError):  # does not fit every size of the buffers
+            yield jobs_of_one_list(rng, replace(layer, position=6), accelerator)
+    count = 0
+    while count < COUNT:
+        with contextlib.suppress(LayerError):  # does not fit at every precision
+            jobs = jobs_of_one_list(
+                rng, random_layer(rng, accelerator, Precision.FULL), accelerator
+            )
+            count += 1
+            yield jobs
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def one_list_of_weights_serves_every_precision(dut):
+    """Words of full precision, among jobs with words of their own; streams pause at random."""
+    rng = np.random.default_rng(7)
+    host, accelerator = await ready(dut, rng)
+    for jobs in lists_of_weights(rng, accelerator):
+        maps = await host.compute(*(job for job, _ in jobs))
+        for ((job, act, _, bias), own), found in zip(jobs, maps, strict=True):
+            check(job.layer, (job, act, own, bias), found)
+        expected = expected_cycles(job.layer, ROWS, COLS, ELEMENT)
+        assert await host.read(Register.CYCLES) == expected, job.layer
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")

@@ -4,7 +4,14 @@ import numpy as np
 
 from voltile.core import LayerError, Precision
 from voltile.hdl import Accelerator, Layer, LayerJob
-from voltile.sim import SCALABLE, Element, activate, convolve, layer_cycles
+from voltile.sim import (
+    SCALABLE,
+    Element,
+    activate,
+    convolve,
+    layer_cycles,
+    reconfigure_weights,
+)
 
 
 def random_layer(rng, accelerator: Accelerator, precision: Precision | None = None) -> Layer:
@@ -54,6 +61,16 @@ def random_operands(rng, layer: Layer, element: Element = SCALABLE):
 
 def _words(rng, shape, bits: int) -> np.ndarray:
     return rng.integers(-(1 << bits - 1), 1 << bits - 1, shape)
+
+
+def reduced(weight, precision: Precision, rounding: bool, element: Element = SCALABLE):
+    """Return weights of full precision as an element takes them at another (Fig. 3.5)."""
+    if precision is Precision.FULL:
+        return weight
+    half = reconfigure_weights(weight, element.width, rounding)
+    if element.weight_bits(precision) < element.width:
+        return half
+    return weight if rounding else half << element.width // 2
 
 
 def expected_map(layer: Layer, act, weight, bias, element: Element = SCALABLE):

@@ -24,6 +24,10 @@ def test_layers(bench, test):
     bench.run(test, ACCELERATOR_COUNT="10")
 
 
+def test_one_list_of_weights(bench):
+    bench.run("one_list_of_weights_serves_every_precision", ACCELERATOR_COUNT="1")
+
+
 @pytest.mark.parametrize(
     "test",
     [
@@ -47,4 +51,6 @@ def test_two_hundred_layers_take_the_cycles_of_the_model(tmp_path):
 @pytest.mark.parametrize(("pe", "rows", "cols"), [("spatial", 2, 6), ("dual", 6, 2)])
 def test_other_sizes(pe, rows, cols, tmp_path):
     """Rows and columns that are no powers of two; buffers whose depth is none."""
-    build(pe, 2880, tmp_path, rows=rows, cols=cols).run("random_layers", ACCELERATOR_COUNT="6")
+    bench = build(pe, 2880, tmp_path, rows=rows, cols=cols)
+    bench.run("random_layers", ACCELERATOR_COUNT="6")
+    bench.run("one_list_of_weights_serves_every_precision", ACCELERATOR_COUNT="0")

@@ -1,5 +1,7 @@
 """Layers as jobs: what is refused, and how words lie."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from voltile.hdl import (
     ScalableMac,
     SpaceToDepth,
     SpatialMac,
+    WeightForm,
     split_layer,
 )
 from voltile.sim import convolve
@@ -60,6 +63,18 @@ def test_job_rejects_a_precision_that_the_elements_lack():
     accelerator = Accelerator(4, 4, DualMac())
     with pytest.raises(LayerError, match="DualMac has no mixed precision, but full, half"):
         LayerJob(Layer(4, 4, 4, 4, precision=Precision.MIXED), accelerator)
+
+
+def test_job_rejects_groups_whose_weights_lie_in_another_order():
+    """Twelve groups are three words at full precision, thirteen two at half."""
+    accelerator = Accelerator(2, 6, SpatialMac(), 2880, 2880, 2880)
+    layer = Layer(13, 13, 1, 1, groups=13, precision=Precision.HALF)
+    LayerJob(layer, accelerator)
+    message = "than those of half precision for 13 groups: give the layer in parts of 12 groups"
+    with pytest.raises(LayerError, match=message):
+        LayerJob(layer, accelerator, WeightForm.ROUNDED)
+    part = replace(layer, in_channels=12, out_channels=12, groups=12)
+    LayerJob(part, accelerator, WeightForm.ROUNDED)
 
 
 @pytest.mark.parametrize(
