@@ -114,7 +114,7 @@ class Accelerator(wiring.Component):
         ]
         moves = self._load(m, restart, queue, engine) | self._unload(m, restart, queue, engine)
         self._watch(m, registers, status, queue, engine, moves)
-        self._count(m, registers, status, queue)
+        self._count(m, registers, status, queue, engine)
         return m
 
     def _load(self, m, restart, queue, engine):
@@ -216,7 +216,7 @@ class Accelerator(wiring.Component):
                 with m.Elif(deep):
                     m.d.sync += status.eq(Status.DEPTH)
 
-    def _count(self, m, registers, status, queue):
+    def _count(self, m, registers, status, queue, engine):
         """Keep the counters that the registers show."""
         cycles = Signal(32)
         code = Cat(status, Const(0, 4 - len(status)))
@@ -224,12 +224,16 @@ class Accelerator(wiring.Component):
         m.d.comb += registers.state.eq(Cat(code, room, queue.computing))
         m.d.sync += cycles.eq(Mux(queue.computing, cycles + 1, 1))
         with m.If(registers.clear):
-            m.d.sync += [registers.jobs.eq(0), registers.stalls.eq(0)]
+            m.d.sync += [
+                counter.eq(0) for counter in (registers.jobs, registers.stalls, registers.saturated)
+            ]
         with m.Else():
             with m.If(queue.computing & queue.done):
                 m.d.sync += [registers.jobs.eq(registers.jobs + 1), registers.cycles.eq(cycles)]
             with m.If(queue.waiting):
                 m.d.sync += registers.stalls.eq(registers.stalls + 1)
+            with m.If(engine.clamped):
+                m.d.sync += registers.saturated.eq(registers.saturated + 1)
 
 
 def _depth(name: str, size: int, width: int) -> int:

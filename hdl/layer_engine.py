@@ -42,6 +42,8 @@ class LayerEngine(wiring.Component):
         Towards the buffer of results.
     done : Out(1)
         The last result is written in this cycle.
+    clamped : Out(1)
+        A row of results is written in this cycle of which one was out of range.
     outside : Out(1)
         A word beyond those of the job was addressed.
     """
@@ -75,6 +77,7 @@ class LayerEngine(wiring.Component):
                 "out_address": Out(ceil_log2(out_depth)),
                 "out_data": Out(cols * len(pe.out)),
                 "done": Out(1),
+                "clamped": Out(1),
                 "outside": Out(1),
             }
         )
@@ -102,6 +105,7 @@ class LayerEngine(wiring.Component):
             ("weight", weights, array),
             ("bias", weights, array),
             ("out", array, writer),
+            ("saturated", array, writer),
             ("valid", array, writer),
         ):
             pairs = zip(getattr(source, name), getattr(target, name), strict=True)
@@ -118,6 +122,7 @@ class LayerEngine(wiring.Component):
             self.out_address.eq(writer.address),
             self.out_data.eq(writer.write_data),
             self.done.eq(writer.done),
+            self.clamped.eq(writer.clamped),
             self.outside.eq(Cat(acts.outside, weights.outside, writer.outside).any()),
         ]
         return m

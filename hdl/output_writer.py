@@ -1,6 +1,6 @@
 """From the array's results, column by column in the wavefront, to words of the output buffer."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -33,12 +33,14 @@ class OutputWriter(wiring.Component):
         The descriptor.
     start : In(1)
         A job begins: back to the first word.
-    out : In(pe.out).array(cols), valid : In(1).array(cols)
+    out, saturated : In(pe.out, pe.saturated).array(cols), valid : In(1).array(cols)
         From the array.
     write : Out(2), address : Out(range(depth)), write_data : Out(cols * out bits)
         Towards the buffer, whose words have two lanes.
     done : Out(1)
         The last word of the job is written in this cycle.
+    clamped : Out(1)
+        The row written has a result that was out of range; not one that ReLU makes zero.
     outside : Out(1)
         A word beyond those of the job was to be written, or the last one was not its last.
     """
@@ -53,11 +55,13 @@ class OutputWriter(wiring.Component):
                 "job": In(job_layout(pe.acc_width)),
                 "start": In(1),
                 "out": pe.signature.members["out"].flip().array(cols),
+                "saturated": pe.signature.members["saturated"].flip().array(cols),
                 "valid": In(1).array(cols),
                 "write": Out(2),
                 "address": Out(ceil_log2(depth)),
                 "write_data": Out(cols * self.out_bits),
                 "done": Out(1),
+                "clamped": Out(1),
                 "outside": Out(1),
             }
         )
@@ -109,6 +113,7 @@ class OutputWriter(wiring.Component):
             self.write.eq(Mux(exists, lanes, 0)),
             self.address.eq(address),
             self.write_data.eq(Mux(job.narrow, narrow.replicate(2), wide)),
+            self.clamped.eq(exists & self._some_saturated(m)),
             self.done.eq(fold_ends & (fold == job.out_folds - 1)),
             self.outside.eq(
                 (exists & (address >= job.out_words))
@@ -131,6 +136,18 @@ class OutputWriter(wiring.Component):
                 value, valid = later, valid_later
             results.append(value)
         return valid, results
+
+    def _some_saturated(self, m):
+        """Gather along the wavefront whether a result of the row was out of range and stays so."""
+        some = Const(0)
+        for j in range(self.cols):
+            lost = self.saturated[j].any() & ~(self.job.relu & self.out[j][-1])
+            if j:
+                earlier = Signal(name=f"saturated_before_{j}")
+                m.d.sync += earlier.eq(some)
+                lost = lost | earlier
+            some = lost
+        return some
 
     def _words(self, m, results):
         """Return a row's results at full width, and, half as many bits, at half width."""

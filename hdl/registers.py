@@ -41,6 +41,9 @@ class Register(Enum):
     ends with `TIMEOUT`; 0, as after reset, waits for ever."""
     ARRAY = 6
     """Read: rows in bits 15..0, columns in bits 31..16."""
+    SATURATED = 7
+    """Read: how often since the last clear, of `cols` adjacent channels of a pixel, a result was out
+    of range and clamped; not if ReLU makes it zero."""
     JOB = 16
     """The descriptor, one register per field of `job_fields`, in their order."""
 
@@ -93,7 +96,7 @@ class Registers(wiring.Component):
         The register of that name.
     state : In(6)
         The register STATUS.
-    jobs, cycles, stalls : In(32)
+    jobs, cycles, stalls, saturated : In(32)
         The registers of these names.
     """
 
@@ -112,6 +115,7 @@ class Registers(wiring.Component):
                 "jobs": In(32),
                 "cycles": In(32),
                 "stalls": In(32),
+                "saturated": In(32),
             }
         )
 
@@ -132,6 +136,7 @@ class Registers(wiring.Component):
                 (Register.CYCLES, self.cycles),
                 (Register.STALLS, self.stalls),
                 (Register.WATCHDOG, self.watchdog),
+                (Register.SATURATED, self.saturated),
                 (Register.ARRAY, self.rows | self.cols << 16),
             ):
                 with m.Case(register.value):

@@ -81,7 +81,7 @@ class WeightReconfiguration(wiring.Component):
             self.full.ready.eq(self.reduced.ready & ~at.blank),
             self.reduced.valid.eq(comes & (at.unchanged | at.completes)),
             self.reduced.payload.eq(
-                Mux(at.unchanged, self.full.payload, self._word(m, self._weights(m, at), step, at))
+                Mux(at.unchanged, self.full.payload, self._word(m, self._weights(m, at), at.holds))
             ),
         ]
         return m
@@ -129,7 +129,8 @@ class WeightReconfiguration(wiring.Component):
         with m.Elif(step & is_bias):
             m.d.sync += biases.eq(biases + 1)
         completes = Const(1) if self._rounded_later else slot[0]
-        return SimpleNamespace(unchanged=unchanged, blank=blank, completes=completes)
+        holds = step & ~unchanged & ~completes
+        return SimpleNamespace(unchanged=unchanged, blank=blank, completes=completes, holds=holds)
 
     def _weights(self, m, at):
         """Return what is left of the weights of each column, in the order of products."""
@@ -150,7 +151,7 @@ class WeightReconfiguration(wiring.Component):
             columns.append(column)
         return columns
 
-    def _word(self, m, columns, step, at):
+    def _word(self, m, columns, holds):
         """Return the word of the job: of this word's weights, or of the last one's and these."""
         if self._rounded_later:
             return Cat(columns)
@@ -160,9 +161,10 @@ class WeightReconfiguration(wiring.Component):
                 Signal(len(left), reset_less=True, name=f"held_{number}_{k}")
                 for k, left in enumerate(column)
             ]
-            with m.If(step & ~at.completes):
+            with m.If(holds):
                 m.d.sync += [register.eq(left) for register, left in zip(held, column, strict=True)]
             before.append(held)
+        pairs = [held + column for held, column in zip(before, columns, strict=True)]
         word = Signal(self.cols * self.pe.weight_width)
         with m.Switch(self.job.precision):
             for precision, order in self.orders.items():
@@ -172,6 +174,5 @@ class WeightReconfiguration(wiring.Component):
                     range(len(order.weight_places)), key=order.weight_places.__getitem__
                 )
                 with m.Case(PrecisionCode[precision.name]):
-                    pairs = [held + column for held, column in zip(before, columns, strict=True)]
                     m.d.comb += word.eq(Cat(pair[k] for pair in pairs for k in upwards))
         return word

@@ -9,7 +9,14 @@ import numpy as np
 from accelerator_ports import Host
 from amaranth import Shape
 from cocotb.triggers import ClockCycles
-from layer_jobs import expected_cycles, expected_map, random_layer, random_operands, reduced
+from layer_jobs import (
+    expected_cycles,
+    expected_map,
+    expected_saturated,
+    random_layer,
+    random_operands,
+    reduced,
+)
 
 from voltile.core import LayerError, Precision
 from voltile.hdl import (
@@ -56,15 +63,21 @@ async def ready(dut, rng=None) -> tuple[Host, Accelerator]:
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def random_layers(dut):
-    """Layers of every kind, each alone: results, and cycles."""
+    """Layers of every kind, each alone: results, what of them was clamped, and cycles."""
     host, accelerator = await ready(dut)
     rng = np.random.default_rng(1)
+    saturated = 0
     for _ in range(COUNT):
         layer, job = random_job(rng, accelerator)
         [found] = await host.compute(job)
         check(layer, job, found)
+        saturated += expected_saturated(layer, COLS, *job[1:], ELEMENT)
+        assert await host.read(Register.SATURATED) == saturated, layer
         cycles = await host.read(Register.CYCLES)
         assert cycles == expected_cycles(layer, ROWS, COLS, ELEMENT), layer
+    assert saturated > 0
+    await host.clear()
+    assert await host.read(Register.SATURATED) == 0
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")

@@ -11,6 +11,7 @@ from voltile.sim import (
     convolve,
     layer_cycles,
     reconfigure_weights,
+    write_back,
 )
 
 
@@ -75,12 +76,25 @@ def reduced(weight, precision: Precision, rounding: bool, element: Element = SCA
 
 def expected_map(layer: Layer, act, weight, bias, element: Element = SCALABLE):
     """Return the feature map that the golden model makes."""
+    sums, bits = _sums(layer, act, weight, bias, element)
+    return activate(sums, layer.position, bits, layer.relu)
+
+
+def expected_saturated(layer: Layer, cols: int, act, weight, bias, element: Element = SCALABLE):
+    """Return how often of `cols` adjacent channels of a pixel one is clamped, and not by ReLU."""
+    sums, bits = _sums(layer, act, weight, bias, element)
+    _, over = write_back(sums, layer.position, bits)
+    lost = over & ~(layer.relu & (sums < 0))
+    return sum(int(lost[..., at : at + cols].any(-1).sum()) for at in range(0, sums.shape[2], cols))
+
+
+def _sums(layer: Layer, act, weight, bias, element: Element):
+    """Return the sums of a layer, and the bits of its results."""
     sums = convolve(
         act, weight, bias if layer.bias else None, precision=layer.precision, stride=layer.stride,
         padding=layer.padding, groups=layer.groups, element=element,
     )  # fmt: skip
-    bits = element.width // 2 if layer.narrow else element.width
-    return activate(sums, layer.position, bits, layer.relu)
+    return sums, element.width // 2 if layer.narrow else element.width
 
 
 def expected_cycles(layer: Layer, rows: int, cols: int, element: Element = SCALABLE) -> int:

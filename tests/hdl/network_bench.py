@@ -25,6 +25,7 @@ from voltile.hdl import (
     LayerJob,
     Register,
     SpaceToDepth,
+    WeightForm,
     split_layer,
 )
 from voltile.sim import FixedPointNetwork
@@ -66,14 +67,14 @@ async def compare(
             source.stride, source.padding, source.groups, precision, part.bias is not None,
             source.relu, network.position(number, precisions), network.narrow(number, precisions),
         )  # fmt: skip
-        weight = network.weight(number, precision)
+        weight = part.weight  # the same words at every precision
         if source.groups == 1 and source.stride != (1, 1):
             blocks = SpaceToDepth(layer)
             layer, act, weight = blocks.layer, blocks.act(act), blocks.weight(weight)
         parts, results, cycles = split_layer(layer, accelerator), [], 0
         start, began = time.perf_counter(), get_sim_time("ns")
         for item in parts:
-            job = LayerJob(item.layer, accelerator)
+            job = LayerJob(item.layer, accelerator, WeightForm.ROUNDED)
             bias = None if part.bias is None else part.bias[item.outputs]
             operands = act[:, :, item.inputs], weight[item.outputs], bias
             results += await host.compute((job, *operands))
