@@ -19,7 +19,7 @@ class PrecisionCode(Enum):
 
 
 class WeightForm(Enum):
-    """What words the stream of weights holds, as a descriptor says it."""
+    """What the words of the stream of weights are, as a descriptor gives it."""
 
     OPERANDS = 0
     """Those of the job's precision."""
@@ -41,12 +41,11 @@ def job_fields(acc_width: int) -> dict:
         Whether every output channel has a bias; whether negative results become zero; whether
         results have K bits, two in an operand word, for a layer at half precision.
     ``weight_form``
-        Code of the words that the stream of weights holds.
+        Code of what the words of the stream of weights are.
     ``position``
         Right shift of a result: requantisation by a power of two, with saturation.
     ``act_words``, ``weight_words``, ``out_words``
-        Words that the job has in the buffers: takes from the streams, but for weights of another
-        form, and gives to them.
+        Words of the job in the buffers; of weights in another form, the stream gives more of them.
     ``in_height``, ``in_width``
         Size of the input [pixels].
     ``kernel_height``, ``kernel_width``

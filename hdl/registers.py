@@ -42,8 +42,8 @@ class Register(Enum):
     ARRAY = 6
     """Read: rows in bits 15..0, columns in bits 31..16."""
     SATURATED = 7
-    """Read: how often since the last clear, of `cols` adjacent channels of a pixel, a result was out
-    of range and clamped; not if ReLU makes it zero."""
+    """Read: times since the last clear that one of `cols` adjacent results of a pixel was out of
+    range and clamped; not where ReLU makes it zero."""
     JOB = 16
     """The descriptor, one register per field of `job_fields`, in their order."""
 

@@ -43,14 +43,32 @@ PE = PROCESSING_ELEMENTS[ELEMENT.name]
 
 def random_job(rng, accelerator, precision=None):
     """Return a layer, and what `Host.compute` takes of it."""
-    layer = random_layer(rng, accelerator, precision)
-    operands = random_operands(rng, layer, ELEMENT)
-    return layer, (LayerJob(layer, accelerator), *operands)
+    while True:
+        layer = random_layer(rng, accelerator, precision)
+        form = rng.choice(list(WeightForm))
+        with contextlib.suppress(LayerError):  # groups in another order
+            return layer, job_of(rng, LayerJob(layer, accelerator, form))
+
+
+def job_of(rng, job: LayerJob) -> tuple:
+    """Return a job and random operands, its weights of full precision where it takes these."""
+    act, weight, bias = random_operands(rng, job.layer, ELEMENT)
+    if job.weight_form is not WeightForm.OPERANDS:
+        _, weight, _ = random_operands(rng, replace(job.layer, precision=Precision.FULL), ELEMENT)
+    return job, act, weight, bias
+
+
+def computed_with(job: LayerJob, act, weight, bias) -> tuple:
+    """Return the operands that a job computes with."""
+    if job.weight_form is not WeightForm.OPERANDS:
+        rounding = job.weight_form is WeightForm.ROUNDED
+        weight = reduced(weight, job.layer.precision, rounding, ELEMENT)
+    return act, weight, bias
 
 
 def check(layer, job, found) -> None:
     """Compare a feature map with that of the golden model."""
-    expected = expected_map(layer, *job[1:], ELEMENT)
+    expected = expected_map(layer, *computed_with(*job), ELEMENT)
     np.testing.assert_array_equal(found, expected, str(layer))
 
 
@@ -71,7 +89,7 @@ async def random_layers(dut):
         layer, job = random_job(rng, accelerator)
         [found] = await host.compute(job)
         check(layer, job, found)
-        saturated += expected_saturated(layer, COLS, *job[1:], ELEMENT)
+        saturated += expected_saturated(layer, COLS, *computed_with(*job), ELEMENT)
         assert await host.read(Register.SATURATED) == saturated, layer
         cycles = await host.read(Register.CYCLES)
         assert cycles == expected_cycles(layer, ROWS, COLS, ELEMENT), layer
@@ -93,23 +111,17 @@ async def jobs_overlap_and_streams_pause(dut):
     assert await host.read(Register.STALLS) > 0
 
 
-def jobs_of_one_list(rng, layer, accelerator) -> list[tuple[tuple, np.ndarray]]:
-    """Return jobs of a layer at every precision, each with the weights that it computes with.
-
-    Half of them are given the same words of full precision, rounded or truncated on the way.
-    """
+def jobs_of_one_list(rng, layer, accelerator) -> list[tuple]:
+    """Return jobs of a layer at every precision, rounded and truncated, with the same weights."""
     _, weight, bias = random_operands(rng, layer, ELEMENT)
     words = LayerJob(layer, accelerator).weight_words(weight, bias)
     jobs = []
     for precision in accelerator.pe.modes:
         for form in (WeightForm.ROUNDED, WeightForm.TRUNCATED):
-            part = replace(layer, precision=precision)
-            act, _, _ = random_operands(rng, part, ELEMENT)
-            own = reduced(weight, precision, form is WeightForm.ROUNDED, ELEMENT)
-            job = LayerJob(part, accelerator, form)
-            assert job.weight_words(weight, bias) == words, part
-            jobs += [((job, act, weight, bias), own),
-                     ((LayerJob(part, accelerator), act, own, bias), own)]  # fmt: skip
+            job = LayerJob(replace(layer, precision=precision), accelerator, form)
+            assert job.weight_words(weight, bias) == words, job.layer
+            act, _, _ = random_operands(rng, job.layer, ELEMENT)
+            jobs.append((job, act, weight, bias))
     return jobs
 
 
@@ -137,15 +149,15 @@ def lists_of_weights(rng, accelerator):
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def one_list_of_weights_serves_every_precision(dut):
-    """Words of full precision, among jobs with words of their own; streams pause at random."""
+    """The same words for every job of a layer; streams pause at random."""
     rng = np.random.default_rng(7)
     host, accelerator = await ready(dut, rng)
     for jobs in lists_of_weights(rng, accelerator):
-        maps = await host.compute(*(job for job, _ in jobs))
-        for ((job, act, _, bias), own), found in zip(jobs, maps, strict=True):
-            check(job.layer, (job, act, own, bias), found)
-        expected = expected_cycles(job.layer, ROWS, COLS, ELEMENT)
-        assert await host.read(Register.CYCLES) == expected, job.layer
+        for job, found in zip(jobs, await host.compute(*jobs), strict=True):
+            check(job[0].layer, job, found)
+        last = jobs[-1][0].layer
+        expected = expected_cycles(last, ROWS, COLS, ELEMENT)
+        assert await host.read(Register.CYCLES) == expected, last
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
