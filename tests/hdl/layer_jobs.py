@@ -18,7 +18,8 @@ from voltile.sim import (
 def random_layer(rng, accelerator: Accelerator, precision: Precision | None = None) -> Layer:
     """Return a layer that fits: dense, grouped, depthwise or fully connected."""
     while True:
-        layer = _any_layer(rng, precision or rng.choice(list(accelerator.pe.modes)))
+        pe = accelerator.pe
+        layer = _any_layer(rng, precision or rng.choice(list(pe.modes)), pe.width)
         try:
             LayerJob(layer, accelerator)
         except LayerError:
@@ -26,7 +27,7 @@ def random_layer(rng, accelerator: Accelerator, precision: Precision | None = No
         return layer
 
 
-def _any_layer(rng, precision: Precision) -> Layer:
+def _any_layer(rng, precision: Precision, width: int) -> Layer:
     def up_to(most: int) -> int:
         return int(rng.integers(1, most + 1))
 
@@ -46,7 +47,7 @@ def _any_layer(rng, precision: Precision) -> Layer:
     return Layer(
         inputs, outputs, height, width, kernel, stride, padding, groups, precision,
         bias=bool(rng.random() < 0.7), relu=bool(rng.random() < 0.5),
-        position=int(rng.integers(12)), narrow=bool(rng.random() < 0.4),
+        position=int(rng.integers(2 * width)), narrow=bool(rng.random() < 0.4),
     )  # fmt: skip
 
 
