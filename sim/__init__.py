@@ -14,7 +14,10 @@ saturate, accumulate : clamping, and a sum that clamps after every addition.
 dot_product_cycles : cycles that a dot product takes (Table 3.9).
 Element, SCALABLE, SPATIAL, DUAL, ELEMENTS : the elements as the models know them, and by name.
 convolve, activate, windows : a layer: its sums, what it writes back, the windows it sums over.
-layer_cycles, scale_sim_cycles : cycles of a layer on our array, and as SCALE-Sim counts them.
+layer_cycles : cycles of a layer that is one job of the accelerator.
+scale_sim_counts, ScaleSimCounts : cycles and accesses of a layer as SCALE-Sim counts them.
+ArrayConfig, Dataflow, CycleMode : the array and its memories as they see it; whose cycles.
+accelerator_counts, AcceleratorCounts : jobs, cycles and words of layers on the accelerator.
 FloatNetwork, FloatLayer, read_onnx : a network in floating point, from an ONNX file.
 LayerShape, Op, Workload : shapes of a network's layers, as the cost models see them.
 read_workload, read_onnx_workload, read_topology : those of a file; SCALE-Sim's topologies, too.
@@ -23,7 +26,9 @@ FixedPointNetwork, FixedPointLayer : the same in integers, at a precision per la
 quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
 """
 
-from voltile.sim.cycles import layer_cycles, scale_sim_cycles
+from voltile.sim.accelerator_jobs import AcceleratorCounts, accelerator_counts
+from voltile.sim.array_config import ArrayConfig, CycleMode, Dataflow
+from voltile.sim.cycles import ScaleSimCounts, layer_cycles, scale_sim_counts
 from voltile.sim.elements import DUAL, ELEMENTS, SCALABLE, SPATIAL, Element
 from voltile.sim.fixed_point import FixedPointLayer, FixedPointNetwork, fraction_length, quantise
 from voltile.sim.float_network import FloatLayer, FloatNetwork, read_onnx
@@ -48,7 +53,11 @@ from voltile.sim.windows import windows
 from voltile.sim.workload import LayerShape, Op, Workload
 
 __all__ = [
+    "AcceleratorCounts",
+    "ArrayConfig",
+    "CycleMode",
     "DUAL",
+    "Dataflow",
     "ELEMENTS",
     "Element",
     "FixedPointLayer",
@@ -60,7 +69,9 @@ __all__ = [
     "Op",
     "SCALABLE",
     "SPATIAL",
+    "ScaleSimCounts",
     "Workload",
+    "accelerator_counts",
     "accumulate",
     "activate",
     "convolve",
@@ -81,7 +92,7 @@ __all__ = [
     "reconfigure_weights",
     "round_half_even",
     "saturate",
-    "scale_sim_cycles",
+    "scale_sim_counts",
     "split",
     "windows",
     "write_back",

@@ -73,3 +73,23 @@ class ArrayConfig:
                 f"the accelerator is output stationary (os), not {self.dataflow.value}; "
                 "other dataflows: mode scale-sim"
             )
+        if self.mode is CycleMode.RTL and (self.rows % 2 or self.cols % 2):
+            raise VoltileError(
+                f"the accelerator has an even number of rows and columns, not {self.rows} x "
+                f"{self.cols}; any number: mode scale-sim"
+            )
+
+    @property
+    def act_port_bits(self) -> int:
+        """Bits of a word of the memory of activations."""
+        return self.rows * self.element.act_width
+
+    @property
+    def weight_port_bits(self) -> int:
+        """Bits of a word of the memory of weights."""
+        return self.cols * self.element.weight_width
+
+    @property
+    def out_port_bits(self) -> int:
+        """Bits of a word of the memory of results."""
+        return self.cols * self.element.width

@@ -49,6 +49,11 @@ class Element:
     latency: int
 
     @property
+    def weight_width(self) -> int:
+        """Bits of the weight port, as wide as that of activations."""
+        return self.act_width
+
+    @property
     def bias_cycles(self) -> int:
         """Cycles that a bias takes in a dot product."""
         return 2 if self.arithmetic is Arithmetic.PASSES else 0

@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voltile.core import LayerError
-
-IntArray = NDArray[np.int64]
+from voltile.sim.layer_columns import IntArray, LayerColumns
 
 # Values and products of a layer and a batch, so that sums of bits and cycles fit 64 bits.
 _MOST_VALUES = 1 << 50
@@ -174,3 +173,16 @@ class Workload:
     def size(self, attribute: str) -> IntArray:
         """Return an integer attribute of every layer, shape (layers,)."""
         return self.column(getattr(layer, attribute) for layer in self.layers)
+
+    @cached_property
+    def columns(self) -> LayerColumns:
+        """Sizes of all layers as arrays."""
+        return LayerColumns.of(
+            (
+                layer.in_channels, layer.out_channels, layer.in_height, layer.in_width,
+                *layer.kernel, *layer.stride, *layer.padding, *layer.dilation,
+                layer.groups if layer.op.on_array else layer.in_channels,
+                layer.bias, layer.inputs, layer.op.on_array, layer.op in (Op.CONV, Op.GEMM),
+            )
+            for layer in self.layers
+        )  # fmt: skip

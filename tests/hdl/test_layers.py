@@ -15,7 +15,6 @@ from voltile.hdl import (
     SpaceToDepth,
     SpatialMac,
     WeightForm,
-    split_layer,
 )
 from voltile.sim import convolve
 
@@ -124,23 +123,6 @@ def test_weights_and_biases_lie_column_by_column():
     weight = np.array([[1, 2, 3, 4, 5, 6, 7, 0], [-1, -2, -3, -4, -5, -6, -7, -8]])
     words = LayerJob(layer, accelerator).weight_words(weight.reshape(2, 1, 1, 8), [0x0102, -2])
     assert words == [0x00FE0002, 0x00FF0001, 0xDCFE3412, 0x98BA7056]
-
-
-def test_large_layers_are_split_at_folds(accelerator):
-    whole = Layer(8, 40, 4, 4, (3, 3))
-    parts = split_layer(whole, accelerator)
-    assert [part.outputs.start for part in parts] == list(
-        range(0, 40, parts[0].outputs.stop)
-    )
-    assert sum(part.layer.out_channels for part in parts) == 40
-    assert all(part.inputs == slice(0, 8) for part in parts)
-    assert all(part.outputs.start % 4 == 0 for part in parts)
-
-    depthwise = split_layer(Layer(30, 30, 4, 4, (3, 3), groups=30), accelerator)
-    assert len(depthwise) > 1
-    assert [part.inputs for part in depthwise] == [part.outputs for part in depthwise]
-    with pytest.raises(LayerError, match="400 words of activations"):
-        split_layer(Layer(4, 4, 20, 20), accelerator)
 
 
 @pytest.mark.parametrize(

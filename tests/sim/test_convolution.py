@@ -13,7 +13,6 @@ from voltile.sim import (
     convolve,
     layer_cycles,
     round_half_even,
-    scale_sim_cycles,
 )
 
 
@@ -88,8 +87,3 @@ def test_cycles_are_those_of_the_nest():
     # Four products a cycle, 32 channels in a word of 16-bit ports.
     expected = folds * (2 + pixel_folds * (9 * 2 * 8)) + spatial_tail
     assert layer_cycles(*layer, Precision.HALF, True, 8, 8, SPATIAL) == expected
-
-
-def test_scale_sim_fills_and_drains_every_fold():
-    """ResNet18's first layer, 112 x 112 x 64 outputs of 7 x 7 x 3 products, on 32 x 32."""
-    assert scale_sim_cycles(112 * 112, 64, 147, 32, 32) == 392 * 2 * (147 + 62) - 1
