@@ -18,6 +18,7 @@ layer_cycles : cycles of a layer that is one job of the accelerator.
 scale_sim_counts, ScaleSimCounts : cycles and accesses of a layer as SCALE-Sim counts them.
 ArrayConfig, Dataflow, CycleMode : the array and its memories as they see it; whose cycles.
 accelerator_counts, AcceleratorCounts : jobs, cycles and words of layers on the accelerator.
+layer_costs, LayerCosts : cycles, accesses, traffic and stalls of every layer at every precision.
 FloatNetwork, FloatLayer, read_onnx : a network in floating point, from an ONNX file.
 LayerShape, Op, Workload : shapes of a network's layers, as the cost models see them.
 read_workload, read_onnx_workload, read_topology : those of a file; SCALE-Sim's topologies, too.
@@ -43,6 +44,7 @@ from voltile.sim.golden import (
     split,
     write_back,
 )
+from voltile.sim.layer_costs import LayerCosts, layer_costs
 from voltile.sim.layers import activate, convolve
 from voltile.sim.networks import NETWORKS, network
 from voltile.sim.onnx_workload import read_onnx_workload
@@ -64,6 +66,7 @@ __all__ = [
     "FixedPointNetwork",
     "FloatLayer",
     "FloatNetwork",
+    "LayerCosts",
     "LayerShape",
     "NETWORKS",
     "Op",
@@ -80,6 +83,7 @@ __all__ = [
     "dot_product_cycles",
     "fraction_length",
     "interleave",
+    "layer_costs",
     "layer_cycles",
     "network",
     "pack",
