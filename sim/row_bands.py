@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voltile.sim.layer_columns import IntArray, LayerColumns
+from voltile.sim.layer_columns import IntArray, Integers, LayerColumns
 
 
 def rows_that_fit(layers: LayerColumns, height: IntArray) -> IntArray:
@@ -24,22 +24,22 @@ def input_rows(layers: LayerColumns, rows: IntArray) -> IntArray:
     """
     bands = -(-layers.out_height // rows)
     step = rows * layers.stride_y
-    # Band b begins at b * step - padding, and ends where the last one does or `reach` later.
-    begins = _sum_of_least(-layers.pad_top, step, bands, None) - _sum_of_least(
-        -layers.pad_top, step, bands, 0
-    )
     reach = (rows - 1) * layers.stride_y + layers.reach_y
-    ends = _sum_of_least(reach - layers.pad_top, step, bands - 1, layers.in_height)
+    begins = _sum_inside(-layers.pad_top, step, bands, layers.in_height)
+    ends = _sum_inside(reach - layers.pad_top, step, bands - 1, layers.in_height)
     last = (layers.out_height - 1) * layers.stride_y + layers.reach_y - layers.pad_top
-    total = ends + np.minimum(last, layers.in_height) - begins
+    total = ends + np.clip(last, 0, layers.in_height) - begins
     height: IntArray = np.where(bands == 1, layers.in_height, total)
     return height
 
 
-def _sum_of_least(
-    first: IntArray, step: IntArray, count: IntArray, limit: IntArray | int | None
-) -> IntArray:
+def _sum_inside(first: IntArray, step: IntArray, count: IntArray, limit: IntArray) -> IntArray:
+    """Return ``sum(clip(first + b * step, 0, limit) for b in range(count))``."""
+    return _sum_of_least(first, step, count, limit) - _sum_of_least(first, step, count, 0)
+
+
+def _sum_of_least(first: IntArray, step: IntArray, count: IntArray, limit: Integers) -> IntArray:
     """Return ``sum(min(first + b * step, limit) for b in range(count))``."""
-    below: IntArray = count if limit is None else np.clip((limit - first) // step + 1, 0, count)
+    below: IntArray = np.clip((limit - first) // step + 1, 0, count)
     under: IntArray = below * first + step * (below * (below - 1) // 2)
-    return under if limit is None else under + (count - below) * limit
+    return under + (count - below) * limit
