@@ -74,8 +74,8 @@ class LayerCosts:
     def stalls(self, bytes_per_cycle: NDArray[np.float64] | float) -> IntArray:
         """Return the cycles in which a layer waits for the DRAM.
 
-        While part i computes, part i + 1 is loaded and part i - 1 unloaded, by one DRAM. Of n
-        parts that compute c cycles, load in l and unload in u, each::
+        While part i computes, part i + 1 is loaded and part i - 1 unloaded, by one DRAM,
+        which loads first. Of n parts that compute c cycles, load in l and unload in u, each::
 
             l + max(c, l) + (n - 2) max(c, l + u) + max(c, u) + u  -  n c,   n >= 2
             l + u,                                                          n = 1
