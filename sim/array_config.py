@@ -93,3 +93,12 @@ class ArrayConfig:
     def out_port_bits(self) -> int:
         """Bits of a word of the memory of results."""
         return self.cols * self.element.width
+
+    @property
+    def bank_words(self) -> tuple[int, int, int]:
+        """Words of one bank of the memories of activations, weights and results."""
+        return (
+            self.act_bytes * 4 // self.act_port_bits,
+            self.weight_bytes * 4 // self.weight_port_bits,
+            self.out_bytes * 4 // self.out_port_bits,
+        )

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voltile.core import LayerError
 from voltile.sim.array_config import ArrayConfig, Dataflow
 from voltile.sim.cycles import ceil_div
 from voltile.sim.layer_columns import IntArray
 from voltile.sim.operand_columns import OperandColumns
 from voltile.sim.row_bands import input_rows, rows_that_fit
+from voltile.sim.smallest_part import check_smallest_parts
 from voltile.sim.workload import Workload
 
 
@@ -83,8 +83,12 @@ def tiled_traffic(
     each = np.minimum(ceil_div(folds, channel_tiles) * config.cols, layers.group_outputs)
     channel_tiles = ceil_div(layers.group_outputs, each)
     high = np.minimum(rows_that_fit(layers, act_bank // row), out_bank // (result * each))
-    least = row * np.minimum(layers.reach_y, layers.in_height), result * one
-    _check(workload, high, least, (act_bank, out_bank))
+    least = row * np.minimum(layers.reach_y, layers.in_height)
+    check_smallest_parts(
+        workload,
+        high < 1,
+        {"activations": (least, act_bank), "results": (result * one, out_bank)},
+    )
     high = np.clip(high, 1, layers.out_height)
     rows = ceil_div(layers.out_height, ceil_div(layers.out_height, high))
     bands = ceil_div(layers.out_height, rows)
@@ -140,23 +144,3 @@ def _results(workload: Workload, config: ArrayConfig, like: IntArray) -> IntArra
     layers = workload.columns
     bits = workload.batch * layers.pixels * layers.out_channels * config.element.width
     return np.broadcast_to(bits, like.shape)
-
-
-def _check(
-    workload: Workload,
-    high: IntArray,
-    least: tuple[IntArray, IntArray],
-    banks: tuple[int, int],
-) -> None:
-    """Refuse layers of which one output row of one fold does not fit."""
-    fails = (high < 1) & (workload.columns.on_array == 1)
-    if not fails.any():
-        return
-    at = tuple(np.argwhere(fails)[0])
-    for kind, need, bank in zip(("activations", "results"), least, banks, strict=True):
-        bits = int(np.broadcast_to(need, fails.shape)[at])
-        if bits > bank:
-            raise LayerError(
-                f"layer '{workload.layers[int(at[-1])].name}': its smallest part needs "
-                f"{-(-bits // 8)} bytes of {kind}, a bank has {bank // 8}"
-            )
