@@ -58,7 +58,9 @@ class CsvRow:
 
 
 def read_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
-    """Yield the rows of a CSV file with exactly these columns; empty lines are passed over.
+    """Yield the rows of a CSV file with exactly these columns.
+
+    Empty lines are passed over, and lines before the header that begin with ``#``.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def read_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
-            header = next(reader, None)
+            header = next((row for row in reader if not (row and row[0].startswith("#"))), None)
             if header is None:
                 raise VoltileError(f"{path} is empty")
             if [name.strip() for name in header] != list(columns):

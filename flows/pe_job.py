@@ -118,7 +118,8 @@ class PeResult:
     area : float
         Of the cells of its netlist and its clock tree [m2].
     energies : tuple of MacEnergy
-        At constant frequency over supply, and at constant throughput, of each precision.
+        At constant frequency over supply, at constant throughput, and at the highest frequency of
+        every supply, of each precision.
     """
 
     name: str
@@ -284,6 +285,7 @@ def _measure(
     with stages.meter.stage(f"{name}-energy"):
         for precision in wanted:
             energies += [*model.constant_frequency(precision), model.constant_throughput(precision)]
+            energies += model.highest_frequency(precision)
     stages.say(f"{name}-energy: {stages.meter.costs[f'{name}-energy'].wall_s:.1f} s")
     return PeResult(name, placed.area, tuple(energies))
 

@@ -3,6 +3,7 @@
 Public names
 ------------
 Technology, read_technology, find_pdk, builtin_technologies : a process, from its TOML manifest.
+Sram : which memories stand for those of a technology.
 CellLibrary, Direction, ArcType, Sense, Sequential, SequentialKind : one supply's cells as arrays.
 DriveChoice, with_relatives, drive_families : cells that differ in drive only.
 interpolate_library : the library between two characterised supplies.
@@ -36,6 +37,7 @@ from voltile.pdk.logic import Expression, evaluate, parse_expression, truth_tabl
 from voltile.pdk.mixed_supply import MixedSupply
 from voltile.pdk.tables import Tables
 from voltile.pdk.technology import (
+    Sram,
     Technology,
     builtin_technologies,
     find_pdk,
@@ -60,6 +62,7 @@ __all__ = [
     "Sequential",
     "SequentialKind",
     "Tables",
+    "Sram",
     "Technology",
     "builtin_technologies",
     "copy_macros",

@@ -29,7 +29,8 @@ _ONE_BIAS = "pb0"
 # Keys of a manifest: of itself, and of its tables. Those of the others are names of biases.
 _KEYS = {
     "": ("name", "description", "pdk", "nominal_vdd_v", "synthesis_period_ns", "biases", "library",
-         "corner", "layout", "wire", "cells", "mixed_supply", "header", "slow_down", "rename"),
+         "corner", "layout", "wire", "cells", "mixed_supply", "header", "slow_down", "rename",
+         "sram"),
     "library": ("vdd_v", "bias", "file"),
     "corner": ("timing", "leakage"),
     "layout": ("lef", "tech_lef", "site", "tile_gap_sites"),
@@ -37,7 +38,10 @@ _KEYS = {
     "cells": ("buffer", "buffer_input", "buffer_output", "tie_high", "tie_low", "dont_use"),
     "mixed_supply": ("file",),
     "header": ("file", "finger_um", "gate_pitch_um", "well_gap_sites", "flip_flop"),
+    "sram": ("file", "tech_nm"),
 }  # fmt: skip
+# Where a manifest names no other.
+_SRAM_FILE = _TECHNOLOGIES / "cacti7_sram.csv"
 # How to get a PDK.
 _SOURCES = {
     "sky130A": "Install it with: pip install ciel && ciel ls-remote --pdk-family sky130 && "
@@ -49,6 +53,22 @@ _SOURCES = {
 _PERIOD = 5.0
 # Supplies closer than this are the same supply [V].
 _SAME_VDD = 1e-6
+
+
+@dataclass(frozen=True)
+class Sram:
+    """Which memories stand for those of a technology.
+
+    Attributes
+    ----------
+    file : Path
+        Table of memories, for `voltile.power.read_sram_table`.
+    tech_nm : int
+        Process of the table that is taken [nm].
+    """
+
+    file: Path
+    tech_nm: int
 
 
 @dataclass
@@ -84,6 +104,8 @@ class Technology:
         What to replace in its cell names, and by what, to get those of the first bias.
     cells : frozenset of str, optional
         Cells that its libraries hold; None: all.
+    sram : Sram, optional
+        Memories.
     """
 
     name: str
@@ -113,6 +135,7 @@ class Technology:
     slow_down: Mapping[str, float] = field(default_factory=dict)
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     cells: frozenset[str] | None = None
+    sram: Sram | None = None
     _loaded: dict[tuple[str, float], CellLibrary] = field(default_factory=dict, repr=False)
 
     def with_cells(self, cells: Iterable[str]) -> "Technology":
@@ -321,7 +344,7 @@ def read_technology(name_or_path: str) -> Technology:
     """Return the technology of a built-in name or of a manifest file.
 
     Paths in a manifest are relative to the PDK root when it names a `pdk`, else to the manifest;
-    that of headers always to the manifest.
+    those of headers and memories always to the manifest.
 
     Raises
     ------
@@ -414,6 +437,7 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         header=headers,
         slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
         renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
+        sram=_sram(manifest["sram"], path.parent) if "sram" in manifest else None,
     )
 
 
@@ -437,6 +461,13 @@ def _header(table: Mapping[str, Any], path: Path, site_width: float) -> Header:
         well_gap=_whole(table, "well_gap_sites"),
         flip_flop=str(table["flip_flop"]),
     )
+
+
+def _sram(table: Mapping[str, Any], folder: Path) -> Sram:
+    file = folder / table["file"] if "file" in table else _SRAM_FILE
+    if not file.is_file():
+        raise ValueError(f"file {file} of sram is missing")
+    return Sram(file, _whole(table, "tech_nm"))
 
 
 def _whole(table: Mapping[str, Any], key: str) -> int:

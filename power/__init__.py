@@ -16,12 +16,14 @@ OperatingCurve, ideal_dvfs, vdd_hopping, vdd_dithering, fine_vh : power over fre
 OperatingModes, ideal_modes, level_modes, fine_vh_modes : what a scheme can run at.
 rail_capacitance : what hangs on the virtual rail of each tile.
 MacModel, MacMode, MacPoint, MacEnergy : energy per MAC of a processing element over precision and
-    supply, at CONSTANT_FREQUENCY and CONSTANT_THROUGHPUT.
+    supply, at CONSTANT_FREQUENCY, CONSTANT_THROUGHPUT and HIGHEST_FREQUENCY.
 mux_leakage, header_gates : what the Vdd-MUX of each tile take.
 unmeasured_states : cells of whose leakage with drivers at a lower supply too little is known.
 Trace, read_trace, write_trace, bursts, ramps : demanded frequency over time.
 Converter, SwitchingCosts : what it costs to go from one mode to another.
 Emulation, emulate : a core under one scheme, over a trace.
+SramTable, read_sram_table, MemoryEnergy : memories by size and port width.
+DRAM_ENERGY : energy per bit of a DRAM, by its type.
 """
 
 from voltile.power.activity import Activity, activity_from_arrays, activity_to_arrays
@@ -42,11 +44,13 @@ from voltile.power.leakage import unmeasured_states
 from voltile.power.mac_energy import (
     CONSTANT_FREQUENCY,
     CONSTANT_THROUGHPUT,
+    HIGHEST_FREQUENCY,
     MacEnergy,
     MacMode,
     MacModel,
     MacPoint,
 )
+from voltile.power.memory_energy import DRAM_ENERGY, MemoryEnergy, SramTable, read_sram_table
 from voltile.power.mux_power import header_gates, mux_leakage
 from voltile.power.operating_modes import (
     OperatingModes,
@@ -68,6 +72,8 @@ from voltile.power.workload_trace import Trace, bursts, ramps, read_trace, write
 __all__ = [
     "CONSTANT_FREQUENCY",
     "CONSTANT_THROUGHPUT",
+    "DRAM_ENERGY",
+    "HIGHEST_FREQUENCY",
     "Activity",
     "ClockStages",
     "Converter",
@@ -78,11 +84,13 @@ __all__ = [
     "MacMode",
     "MacModel",
     "MacPoint",
+    "MemoryEnergy",
     "OperatingCurve",
     "OperatingModes",
     "PowerModel",
     "PowerReport",
     "PowerTotals",
+    "SramTable",
     "Stimulus",
     "SupplyPoints",
     "SwitchingCosts",
@@ -107,6 +115,7 @@ __all__ = [
     "rail_capacitance",
     "ramps",
     "random_stimulus",
+    "read_sram_table",
     "read_trace",
     "recorded_stimulus",
     "scheduled_stimulus",

@@ -24,6 +24,7 @@ from voltile.power.power import PowerModel, PowerReport
 Ints = NDArray[np.int64]
 
 CONSTANT_FREQUENCY, CONSTANT_THROUGHPUT = "constant-frequency", "constant-throughput"
+HIGHEST_FREQUENCY = "highest-frequency"
 # A frequency this much beyond reach is the same frequency, rounded.
 _ROUNDING = 1e-9
 # Supplies are set in steps of this [V].
@@ -91,6 +92,7 @@ class MacEnergy:
         "constant-frequency": at the clock that all precisions meet at the nominal supply.
         "constant-throughput": as many MACs per second as full precision does at that clock, and the
         lowest supply for it.
+        "highest-frequency": at the highest clock of the precision and supply.
     frequency : float
         [Hz].
     switching, internal, leakage : float
@@ -142,6 +144,7 @@ class MacModel:
         self._graph, self._wires, self._tree = graph, wires, tree
         self.technology, self.modes = technology, modes
         self._cased = {}
+        self._characterised: dict[Precision, list[MacPoint]] = {}
         for precision, mode in modes.items():
             held = replace(graph.constraints, case=mode.case, case_through_registers=True)
             self._cased[precision] = build_timing_graph(graph.netlist, held)
@@ -227,8 +230,15 @@ class MacModel:
         clock = self.clock
         return [
             self.at(CONSTANT_FREQUENCY, point, precision, clock)
-            for point in self.points(precision, self.technology.vdds)
+            for point in self._points(precision)
             if clock <= point.max_frequency * (1 + _ROUNDING)
+        ]
+
+    def highest_frequency(self, precision: Precision) -> list[MacEnergy]:
+        """Return the energy at every characterised supply at the highest clock there."""
+        return [
+            self.at(HIGHEST_FREQUENCY, point, precision, point.max_frequency)
+            for point in self._points(precision)
         ]
 
     def constant_throughput(self, precision: Precision) -> MacEnergy:
@@ -237,6 +247,12 @@ class MacModel:
         frequency = self.clock * full / own
         (point,) = self.points(precision, [self.lowest_supply(precision, frequency)])
         return self.at(CONSTANT_THROUGHPUT, point, precision, frequency)
+
+    def _points(self, precision: Precision) -> list[MacPoint]:
+        """Points at all characterised supplies."""
+        if precision not in self._characterised:
+            self._characterised[precision] = self.points(precision, self.technology.vdds)
+        return self._characterised[precision]
 
     def _analyze(self, graph: TimingGraph, vdds: Sequence[float]) -> list[Timing]:
         """Time all cells at one supply after another."""

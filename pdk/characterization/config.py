@@ -96,6 +96,8 @@ class Config:
         None: headers are not measured.
     power_layers : mapping of name to Layer
         Upper metals of the power grid; empty: not known.
+    sram_nm : int
+        Process of the memories that the manifest names [nm]; 0: it names none.
     """
 
     file: Path
@@ -124,6 +126,7 @@ class Config:
     anchors: Mapping[float, Path]
     header: HeaderDesign | None = None
     power_layers: Mapping[str, Layer] = field(default_factory=dict)
+    sram_nm: int = 0
 
     @property
     def model_files(self) -> tuple[Path, ...]:
@@ -254,7 +257,15 @@ def _config(top: Section, path: Path) -> Config:
         anchors=_anchors(top, base),
         header=_header(top, corners),
         power_layers=_power_layers(top),
+        sram_nm=_sram_nm(top),
     )
+
+
+def _sram_nm(top: Section) -> int:
+    if "sram" not in top:
+        return 0
+    with top.section("sram") as sram:
+        return sram.whole("tech_nm", 1, 1000)
 
 
 def _corners(top: Section, base: Path) -> dict[str, Corner]:

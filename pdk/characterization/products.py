@@ -208,6 +208,8 @@ def _manifest(
     ]
     if has_header:
         lines += _header_keys(config)
+    if config.sram_nm:
+        lines += ["", "[sram]", f"tech_nm = {config.sram_nm}"]
     for bias, vdd, name in libraries:
         lines += ["", "[[library]]", f"bias = {_text(bias)}", f"vdd_v = {vdd:g}",
                   f"file = {_text(name)}"]  # fmt: skip
