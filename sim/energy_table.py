@@ -1,0 +1,183 @@
+"""The energy look-up table: layers over precisions and operating points (dissertation 3.3.3).
+
+A row is a layer of a network at a precision and an operating point; `COLUMNS` are in the order of
+the file, their units in their names (docs/energy_tables.md). Every layer has a row at every
+precision and operating point of its network. `SCHEMA` is raised when a column changes its name or
+meaning, and is written with every table.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import Precision, VoltileError
+from voltile.sim.operating_points import Policy
+from voltile.sim.table_files import read_columns, write_columns
+from voltile.sim.workload import Op
+
+SCHEMA = 1
+"""Version of the table."""
+
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "network": (), "layer": (), "op": tuple(item.value for item in Op),
+    "precision": tuple(item.name.lower() for item in Precision),
+    "policy": tuple(item.value for item in Policy),
+}  # fmt: skip
+_WHOLE = (
+    "batch", "cycles", "stall_cycles", "macs", "dram_bytes", "act_sram_accesses",
+    "weight_sram_accesses", "out_sram_accesses",
+)  # fmt: skip
+_PARTS = ("pe_dynamic_pj", "pe_leakage_pj", "sram_pj", "dram_pj", "control_pj")
+COLUMNS = (
+    "network", "batch", "layer", "op", "precision", "policy", "reference_vdd_v", "vdd_v",
+    "frequency_hz", "cycles", "stall_cycles", "macs", "utilisation", "dram_bytes",
+    "act_sram_accesses", "weight_sram_accesses", "out_sram_accesses", *_PARTS, "total_pj",
+)  # fmt: skip
+"""Columns of a row, without the schema's."""
+_TYPES: dict[str, type] = {
+    name: str if name in _TEXTS else int if name in _WHOLE else float for name in COLUMNS
+}
+# What rounding can do to a sum.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyTable:
+    """A table, by its columns.
+
+    Attributes
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        Those of `COLUMNS`: texts, integers or floats.
+
+    Raises
+    ------
+    VoltileError
+        When columns are missing or others, a value is not allowed, the parts of the energy do not
+        add up, or a layer lacks a precision or an operating point that its network has.
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        _check_names(list(self.columns))
+        ordered = {name: np.asarray(self.columns[name]) for name in COLUMNS}
+        object.__setattr__(self, "columns", ordered)
+        _check_values(ordered)
+        _check_rows(ordered)
+
+    def __len__(self) -> int:
+        return len(self.columns["layer"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EnergyTable) and all(
+            np.array_equal(item, other.columns[name]) for name, item in self.columns.items()
+        )
+
+    @classmethod
+    def join(cls, tables: Sequence["EnergyTable"]) -> "EnergyTable":
+        """Return the rows of several tables, one after the other."""
+        return cls(
+            {name: np.concatenate([item.columns[name] for item in tables]) for name in COLUMNS}
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "EnergyTable":
+        """Read a CSV, JSON or Parquet file, by its suffix.
+
+        Raises
+        ------
+        VoltileError
+            Naming the file, when it is of another version, is damaged, or is no such table.
+        """
+        columns = read_columns(path, SCHEMA, _TYPES)
+        try:
+            return cls(columns)
+        except VoltileError as error:
+            raise VoltileError(f"{path}: {error}") from None
+
+    def write(self, path: Path) -> None:
+        """Write a CSV, JSON or Parquet file, by its suffix; whole or not at all.
+
+        Raises
+        ------
+        VoltileError
+            When the suffix is another, or there is no pyarrow for Parquet.
+        """
+        write_columns(path, SCHEMA, self.columns)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    missing = [name for name in COLUMNS if name not in names]
+    unknown = [name for name in names if name not in COLUMNS]
+    if missing or unknown:
+        raise VoltileError(
+            "the columns of an energy table are other: "
+            + "; ".join(
+                f"{what} {', '.join(items)}"
+                for what, items in (("missing", missing), ("unknown", unknown))
+                if items
+            )
+        )
+
+
+def _check_values(columns: Mapping[str, NDArray[Any]]) -> None:
+    if not len(columns["layer"]):
+        raise VoltileError("an energy table has at least one row")
+    for name, values in columns.items():
+        if name in _TEXTS:
+            allowed = _TEXTS[name]
+            unknown = set(values.tolist()) - set(allowed) if allowed else ()
+            if unknown:
+                raise VoltileError(
+                    f"{name} must be one of {', '.join(allowed)}, not {min(unknown)}"
+                )
+            continue
+        least = values.min()
+        if not (isfinite(least) and isfinite(values.max()) and least >= 0):
+            at = int(np.argmax(~(np.isfinite(values) & (values >= 0))))
+            raise VoltileError(f"{name} must be 0 or more and finite, not {values[at]} (row {at})")
+    parts = np.sum([columns[name] for name in _PARTS], axis=0)
+    total = columns["total_pj"]
+    wrong = np.abs(parts - total) > _ROUNDING * total
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise VoltileError(
+            f"total_pj must be the sum of {', '.join(_PARTS)}: {parts[at]:g}, not {total[at]:g} "
+            f"(row {at})"
+        )
+
+
+def _check_rows(columns: Mapping[str, NDArray[Any]]) -> None:
+    """Every layer of a network at every precision and operating point of it, once."""
+    point = [f"{policy} at {vdd:g} V" for policy, vdd in
+             zip(columns["policy"], columns["reference_vdd_v"], strict=True)]  # fmt: skip
+    network, *keys = (
+        np.unique(values, return_inverse=True)
+        for values in (
+            columns["network"],
+            columns["layer"],
+            columns["precision"],
+            np.array(point),
+        )
+    )
+    for number, name in enumerate(network[0]):
+        mine = network[1] == number
+        numbers = [np.unique(key[1][mine], return_inverse=True) for key in keys]
+        counts = np.zeros([len(item[0]) for item in numbers], np.int64)
+        np.add.at(counts, tuple(item[1] for item in numbers), 1)
+        if (counts == 1).all():
+            continue
+        at = np.argwhere(counts != 1)[0]
+        layer, precision, where = (
+            key[0][item[0][i]] for key, item, i in zip(keys, numbers, at, strict=True)
+        )
+        what = "no row" if counts[tuple(at)] == 0 else f"{counts[tuple(at)]} rows"
+        raise VoltileError(
+            f"network {name} has {what} for layer '{layer}' at {precision} precision, {where}"
+        )
