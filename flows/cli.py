@@ -10,6 +10,7 @@ import typer
 
 import voltile
 from voltile.core import VoltileError
+from voltile.flows.energy_commands import energy_command
 from voltile.flows.rtl_commands import rtl
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(rtl, name="rtl")
+app.command("energy")(energy_command)
 workload = typer.Typer(no_args_is_help=True, help="Write a synthetic workload for 'voltile dvfs'.")
 app.add_typer(workload, name="workload")
 
@@ -555,7 +557,7 @@ _OTHERS = {
 _UsageError: Any = typer.BadParameter.__base__
 # Options that take one or more numbers, and those that take one or more words.
 _SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd")
-_SEVERAL_WORDS = ("--cells", "--bias", "--pe", "--precision")
+_SEVERAL_WORDS = ("--cells", "--bias", "--pe", "--precision", "--policy")
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ _KEYS = {
     "cells": ("buffer", "buffer_input", "buffer_output", "tie_high", "tie_low", "dont_use"),
     "mixed_supply": ("file",),
     "header": ("file", "finger_um", "gate_pitch_um", "well_gap_sites", "flip_flop"),
-    "sram": ("file", "tech_nm"),
+    "sram": ("file", "tech_nm", "note"),
 }  # fmt: skip
 # Where a manifest names no other.
 _SRAM_FILE = _TECHNOLOGIES / "cacti7_sram.csv"
@@ -65,10 +65,13 @@ class Sram:
         Table of memories, for `voltile.power.read_sram_table`.
     tech_nm : int
         Process of the table that is taken [nm].
+    note : str
+        What a user must know of that choice; empty: nothing.
     """
 
     file: Path
     tech_nm: int
+    note: str = ""
 
 
 @dataclass
@@ -467,7 +470,7 @@ def _sram(table: Mapping[str, Any], folder: Path) -> Sram:
     file = folder / table["file"] if "file" in table else _SRAM_FILE
     if not file.is_file():
         raise ValueError(f"file {file} of sram is missing")
-    return Sram(file, _whole(table, "tech_nm"))
+    return Sram(file, _whole(table, "tech_nm"), str(table.get("note", "")))
 
 
 def _whole(table: Mapping[str, Any], key: str) -> int:

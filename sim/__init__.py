@@ -24,13 +24,29 @@ LayerShape, Op, Workload : shapes of a network's layers, as the cost models see 
 read_workload, read_onnx_workload, read_topology : those of a file; SCALE-Sim's topologies, too.
 NETWORKS, network : those of well-known networks, by name.
 FixedPointNetwork, FixedPointLayer : the same in integers, at a precision per layer.
+LayerCosts, layer_costs : cycles, accesses and traffic of the layers of a network.
+PeEnergy, read_pe_energy : what an element takes over precision and supply.
+Policy, OperatingPoints, operating_points : supply and clock of every precision.
+Memories, Control : what is around the array.
+LayerEnergies, layer_energies : energy of the layers over precisions and operating points.
+ENERGY_PARTS : what it is made of.
+EnergyTable : the look-up table of it, as CSV, JSON and Parquet.
+WeightReconfiguration, weight_reconfiguration : what it costs to change the weights' precision.
 quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
 """
 
 from voltile.sim.accelerator_jobs import AcceleratorCounts, accelerator_counts
 from voltile.sim.array_config import ArrayConfig, CycleMode, Dataflow
-from voltile.sim.cycles import ScaleSimCounts, layer_cycles, scale_sim_counts
+from voltile.sim.cycles import ScaleSimCounts, layer_cycles, scale_sim_counts, scale_sim_cycles
 from voltile.sim.elements import DUAL, ELEMENTS, SCALABLE, SPATIAL, Element
+from voltile.sim.energy_model import (
+    ENERGY_PARTS,
+    Control,
+    LayerEnergies,
+    Memories,
+    layer_energies,
+)
+from voltile.sim.energy_table import EnergyTable
 from voltile.sim.fixed_point import FixedPointLayer, FixedPointNetwork, fraction_length, quantise
 from voltile.sim.float_network import FloatLayer, FloatNetwork, read_onnx
 from voltile.sim.golden import (
@@ -48,31 +64,43 @@ from voltile.sim.layer_costs import LayerCosts, layer_costs
 from voltile.sim.layers import activate, convolve
 from voltile.sim.networks import NETWORKS, network
 from voltile.sim.onnx_workload import read_onnx_workload
+from voltile.sim.operating_points import OperatingPoints, Policy, operating_points
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
+from voltile.sim.pe_energy import PeEnergy, read_pe_energy
 from voltile.sim.read_workload import read_workload
 from voltile.sim.topology_csv import read_topology
+from voltile.sim.weight_reconfiguration import WeightReconfiguration, weight_reconfiguration
 from voltile.sim.windows import windows
 from voltile.sim.workload import LayerShape, Op, Workload
 
 __all__ = [
     "AcceleratorCounts",
     "ArrayConfig",
+    "Control",
     "CycleMode",
     "DUAL",
     "Dataflow",
     "ELEMENTS",
+    "ENERGY_PARTS",
     "Element",
+    "EnergyTable",
     "FixedPointLayer",
     "FixedPointNetwork",
     "FloatLayer",
     "FloatNetwork",
     "LayerCosts",
+    "LayerEnergies",
     "LayerShape",
+    "Memories",
     "NETWORKS",
     "Op",
+    "OperatingPoints",
+    "PeEnergy",
+    "Policy",
     "SCALABLE",
     "SPATIAL",
     "ScaleSimCounts",
+    "WeightReconfiguration",
     "Workload",
     "accelerator_counts",
     "accumulate",
@@ -85,12 +113,15 @@ __all__ = [
     "interleave",
     "layer_costs",
     "layer_cycles",
+    "layer_energies",
     "network",
+    "operating_points",
     "pack",
     "packed_dot_product",
     "quantise",
     "read_onnx",
     "read_onnx_workload",
+    "read_pe_energy",
     "read_topology",
     "read_workload",
     "reconfigure_weights",
@@ -98,6 +129,7 @@ __all__ = [
     "saturate",
     "scale_sim_counts",
     "split",
+    "weight_reconfiguration",
     "windows",
     "write_back",
 ]

@@ -29,13 +29,12 @@ from voltile.sim.operating_points import OperatingPoints
 from voltile.sim.pe_energy import PeEnergy
 
 if TYPE_CHECKING:
-    from voltile.sim.layer_costs import LayerCosts
-
     from voltile.power import MemoryEnergy
+    from voltile.sim.layer_costs import LayerCosts
 
 Floats = NDArray[np.float64]
 
-PARTS = ("pe_dynamic", "pe_leakage", "sram", "dram", "control")
+ENERGY_PARTS = ("pe_dynamic", "pe_leakage", "sram", "dram", "control")
 """What the energy of a layer is made of."""
 
 
@@ -93,7 +92,7 @@ class LayerEnergies:
     stalls : ndarray, shape (points, precisions, layers)
         Cycles in which the array waits for the DRAM.
     parts : mapping of str to ndarray, shape (points, precisions, layers)
-        Energy by `PARTS` [J].
+        Energy by `ENERGY_PARTS` [J].
     """
 
     costs: "LayerCosts"
@@ -104,7 +103,7 @@ class LayerEnergies:
     @property
     def total(self) -> Floats:
         """Energy [J], shape (points, precisions, layers)."""
-        return _sum(self.parts[name] for name in PARTS)
+        return _sum(self.parts[name] for name in ENERGY_PARTS)
 
     @property
     def time(self) -> Floats:
@@ -135,7 +134,7 @@ class LayerEnergies:
             "weight_sram_accesses": costs.weight_reads + costs.weight_fills,
             "out_sram_accesses": costs.out_reads + costs.out_writes + costs.out_drains,
         }
-        energies = {f"{name}_pj": self.parts[name] * 1e12 for name in PARTS}
+        energies = {f"{name}_pj": self.parts[name] * 1e12 for name in ENERGY_PARTS}
         columns = {
             "network": np.array(costs.workload.name),
             "batch": np.array(costs.workload.batch),

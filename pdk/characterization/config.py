@@ -98,6 +98,8 @@ class Config:
         Upper metals of the power grid; empty: not known.
     sram_nm : int
         Process of the memories that the manifest names [nm]; 0: it names none.
+    sram_note : str
+        What a user must know of them.
     """
 
     file: Path
@@ -127,6 +129,7 @@ class Config:
     header: HeaderDesign | None = None
     power_layers: Mapping[str, Layer] = field(default_factory=dict)
     sram_nm: int = 0
+    sram_note: str = ""
 
     @property
     def model_files(self) -> tuple[Path, ...]:
@@ -230,6 +233,7 @@ def _config(top: Section, path: Path) -> Config:
     with top.section("wire") as wire:
         resistance = wire.number("resistance_ohm_per_um", 0, 1e6, 1e6)
         capacitance = wire.number("capacitance_ff_per_um", 0, 1e3, 1e-9)
+    sram_nm, sram_note = _sram(top)
     return Config(
         file=path,
         name=top.name("name"),
@@ -257,15 +261,16 @@ def _config(top: Section, path: Path) -> Config:
         anchors=_anchors(top, base),
         header=_header(top, corners),
         power_layers=_power_layers(top),
-        sram_nm=_sram_nm(top),
+        sram_nm=sram_nm,
+        sram_note=sram_note,
     )
 
 
-def _sram_nm(top: Section) -> int:
+def _sram(top: Section) -> tuple[int, str]:
     if "sram" not in top:
-        return 0
+        return 0, ""
     with top.section("sram") as sram:
-        return sram.whole("tech_nm", 1, 1000)
+        return sram.whole("tech_nm", 1, 1000), sram.text("note", default="")
 
 
 def _corners(top: Section, base: Path) -> dict[str, Corner]:

@@ -210,6 +210,7 @@ def _manifest(
         lines += _header_keys(config)
     if config.sram_nm:
         lines += ["", "[sram]", f"tech_nm = {config.sram_nm}"]
+        lines += [f"note = {_text(config.sram_note)}"] if config.sram_note else []
     for bias, vdd, name in libraries:
         lines += ["", "[[library]]", f"bias = {_text(bias)}", f"vdd_v = {vdd:g}",
                   f"file = {_text(name)}"]  # fmt: skip

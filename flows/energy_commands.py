@@ -1,0 +1,127 @@
+"""`voltile energy`: energy tables of networks."""
+
+import re
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voltile.core import VoltileError
+
+if TYPE_CHECKING:
+    from voltile.flows.energy_job import EnergyResult
+
+_SHAPE = re.compile(r"(\d{1,6})x(\d{1,6})")
+
+
+def energy_command(
+    network: Annotated[
+        str,
+        typer.Argument(help="ONNX file, SCALE-Sim topology (.csv), or a built-in network: "
+                       "resnet18, mobilenet_v2, ..."),
+    ],
+    array: Annotated[str, typer.Option(help="Rows x columns of elements.")] = "8x8",
+    dataflow: Annotated[
+        str, typer.Option(help="Output, weight or input stationary: os, ws, is.")
+    ] = "os",
+    pe: Annotated[
+        str, typer.Option(help="Processing element: scalable, spatial (8 bits), dual (16 bits).")
+    ] = "scalable",
+    mode: Annotated[
+        str,
+        typer.Option(help="Cycles and traffic of our accelerator (rtl; os only), or those of "
+                     "SCALE-Sim (scale-sim)."),
+    ] = "rtl",
+    tech: Annotated[
+        str, typer.Option(help="freepdk45, sky130-spice, sky130hd (needs the PDK), or a manifest.")
+    ] = "freepdk45",
+    pe_energy: Annotated[
+        Path | None,
+        typer.Option(help="pe_energy.csv of 'voltile characterize-pe'. [the technology's own]"),
+    ] = None,
+    dram: Annotated[str, typer.Option(help="lpddr4, lpddr, ddr3.")] = "lpddr4",
+    dram_bandwidth: Annotated[
+        float | None, typer.Option(help="Of the DRAM [GB/s]. [never waited for]")
+    ] = None,
+    act_kib: Annotated[int, typer.Option(help="SRAM of activations [KiB], two banks.")] = 128,
+    weight_kib: Annotated[int, typer.Option(help="SRAM of weights [KiB], two banks.")] = 128,
+    out_kib: Annotated[int, typer.Option(help="SRAM of results [KiB], two banks.")] = 128,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="Precisions: full, mixed, half. [all]")
+    ] = None,
+    vdd: Annotated[
+        list[float] | None, typer.Option(help="Supplies of full precision [V]. [nominal]")
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="How low precision uses its speed: same-supply, iso-frequency, "
+                     "iso-throughput. [all]"),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Inputs that are computed together.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Output folder. [runs/energy-NETWORK]")
+    ] = None,
+) -> None:  # fmt: skip
+    """Compute what every layer of a network costs, per precision and operating point.
+
+    The clock is the highest that all precisions meet at each --vdd. Low precision then runs at the
+    same supply and clock (same-supply), at the lowest supply for that clock (iso-frequency), or at
+    the clock and lowest supply for the same MACs per second (iso-throughput). Energy is that of
+    elements (measured), SRAMs (CACTI), DRAM (per bit) and a control processor; what is not counted
+    is printed with the result.
+
+    Leaves in the output folder: energy.csv, energy.json, energy.parquet (one table in three forms,
+    documented in docs/energy_tables.md), layers.png, breakdown.png, reconfiguration.csv (what it
+    costs to round the weights), run.json.
+
+    Examples:
+
+    `voltile energy resnet18 --pe dual`
+
+    `voltile energy model.onnx --array 16x16 --dataflow ws --mode scale-sim --vdd 0.6 0.8 1.0`
+
+    `voltile energy topology.csv --mode scale-sim --dram lpddr --dram-bandwidth 3.2 --out runs/net`
+    """
+    from rich.console import Console
+
+    from voltile.flows.energy_display import energy_table
+    from voltile.flows.energy_job import EnergyConfig, has_parquet, run_energy
+
+    shape = _SHAPE.fullmatch(array)
+    if shape is None:
+        raise VoltileError(f"--array must be ROWSxCOLS, as 8x8, not '{array}'")
+    config = EnergyConfig(
+        network=network,
+        array=(int(shape[1]), int(shape[2])),
+        dataflow=dataflow,
+        pe=pe,
+        mode=mode,
+        tech=tech,
+        pe_energy=pe_energy,
+        dram=dram,
+        dram_bandwidth=inf if dram_bandwidth is None else dram_bandwidth * 1e9,
+        act_bytes=act_kib << 10,
+        weight_bytes=weight_kib << 10,
+        out_bytes=out_kib << 10,
+        precisions=tuple(dict.fromkeys(precision or ())),
+        vdds=tuple(dict.fromkeys(vdd or ())),
+        policies=tuple(dict.fromkeys(policy or ())),
+        batch=batch,
+    )
+    folder = out or Path("runs") / f"energy-{Path(network).stem}"
+    result = run_energy(config, folder)
+    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console.print(energy_table(result))
+    typer.echo(f"rounding all weights: {_reconfiguration(result)}")
+    if not has_parquet():
+        typer.echo("note: energy.parquet needs pyarrow: pip install 'voltile[parquet]'")
+    typer.echo(f"{folder / 'energy.csv'}")
+
+
+def _reconfiguration(result: "EnergyResult") -> str:
+    energy = result.reconfiguration.energy
+    if not energy:
+        return "nothing, these elements round them themselves"
+    share = energy / result.inference
+    return f"{energy * 1e6:.4g} µJ, {share:.1%} of an inference at full precision"
