@@ -68,9 +68,9 @@ def accelerator_costs(
         raise VoltileError(f"the manifest of {technology.name} names no memories ([sram] tech_nm)")
     table = read_sram_table(technology.sram.file, technology.sram.tech_nm)
     memories = Memories(
-        _memory(table, "act", array.act_bytes, array.rows * element.act_width),
-        _memory(table, "weight", array.weight_bytes, array.cols * element.weight_width),
-        _memory(table, "out", array.out_bytes, array.cols * element.width),
+        _memory(table, "act", array.act_bytes, array.act_port_bits),
+        _memory(table, "weight", array.weight_bytes, array.weight_port_bits),
+        _memory(table, "out", array.out_bytes, array.out_port_bits),
         DRAM_ENERGY[dram],
     )
     control, control_note = _control(technology.name, element.acc_width)

@@ -160,10 +160,9 @@ def compute_energy(config: EnergyConfig) -> EnergyResult:
     policies = [Policy(item) for item in config.policies] or list(Policy)
     energies = _energies(workload, hardware, costs, config.chosen, policies, vdds)
     full = _energies(workload, hardware, costs, [Precision.FULL], [Policy.SAME_SUPPLY], vdds[:1])
-    port = hardware.cols * hardware.element.weight_width
     return EnergyResult(
         config, technology, costs, energies,
-        weight_reconfiguration(workload, hardware.element, port, costs.memories),
+        weight_reconfiguration(workload, hardware, costs.memories),
         float(full.total[0].sum()) / workload.batch,
     )  # fmt: skip
 

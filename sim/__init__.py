@@ -24,7 +24,6 @@ LayerShape, Op, Workload : shapes of a network's layers, as the cost models see 
 read_workload, read_onnx_workload, read_topology : those of a file; SCALE-Sim's topologies, too.
 NETWORKS, network : those of well-known networks, by name.
 FixedPointNetwork, FixedPointLayer : the same in integers, at a precision per layer.
-LayerCosts, layer_costs : cycles, accesses and traffic of the layers of a network.
 PeEnergy, read_pe_energy : what an element takes over precision and supply.
 Policy, OperatingPoints, operating_points : supply and clock of every precision.
 Memories, Control : what is around the array.
@@ -37,7 +36,7 @@ quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
 
 from voltile.sim.accelerator_jobs import AcceleratorCounts, accelerator_counts
 from voltile.sim.array_config import ArrayConfig, CycleMode, Dataflow
-from voltile.sim.cycles import ScaleSimCounts, layer_cycles, scale_sim_counts, scale_sim_cycles
+from voltile.sim.cycles import ScaleSimCounts, layer_cycles, scale_sim_counts
 from voltile.sim.elements import DUAL, ELEMENTS, SCALABLE, SPATIAL, Element
 from voltile.sim.energy_model import (
     ENERGY_PARTS,

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from voltile.core import VoltileError
 from voltile.sim.energy_table import EnergyTable
+from voltile.sim.layer_costs import LayerCosts
 from voltile.sim.operating_points import OperatingPoints
 from voltile.sim.pe_energy import PeEnergy
 
 if TYPE_CHECKING:
     from voltile.power import MemoryEnergy
-    from voltile.sim.layer_costs import LayerCosts
 
 Floats = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ class LayerEnergies:
         Energy by `ENERGY_PARTS` [J].
     """
 
-    costs: "LayerCosts"
+    costs: LayerCosts
     points: OperatingPoints
     stalls: NDArray[np.int64]
     parts: Mapping[str, Floats]
@@ -157,7 +157,7 @@ def _sum(items: Iterable[Floats]) -> Floats:
 
 
 def layer_energies(
-    costs: "LayerCosts",
+    costs: LayerCosts,
     pe: PeEnergy,
     points: OperatingPoints,
     memories: Memories,

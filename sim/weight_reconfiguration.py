@@ -9,7 +9,7 @@ of it.
 from dataclasses import dataclass
 
 from voltile.core import Precision
-from voltile.sim.elements import Element
+from voltile.sim.array_config import ArrayConfig
 from voltile.sim.energy_model import Memories
 from voltile.sim.workload import Workload
 
@@ -39,21 +39,15 @@ class WeightReconfiguration:
 
 
 def weight_reconfiguration(
-    workload: Workload, element: Element, port: int, memories: Memories
+    workload: Workload, array: ArrayConfig, memories: Memories
 ) -> WeightReconfiguration:
-    """Return the cost of turning all weights from full into half precision.
-
-    Parameters
-    ----------
-    port : int
-        Width of the SRAM of weights [bit].
-    """
+    """Return the cost of turning all weights from full into half precision."""
     weights = int(workload.size("weights").sum())
-    full, half = (element.weight_bits(item) for item in (Precision.FULL, Precision.HALF))
+    full, half = (array.element.weight_bits(item) for item in (Precision.FULL, Precision.HALF))
     if full == half:
         return WeightReconfiguration(weights, 0, 0, 0.0, 0.0)
     dram_bytes = -(-weights * full // 8)
-    writes = -(-weights * half // port)
+    writes = -(-weights * half // array.weight_port_bits)
     return WeightReconfiguration(
         weights, dram_bytes, writes, 8 * dram_bytes * memories.dram, writes * memories.weight.write
     )

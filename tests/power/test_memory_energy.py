@@ -12,7 +12,7 @@ KIB = 1024
 
 
 def write_table(path, sizes=(2, 8), ports=(16, 64), nm=45):
-    """Energy that goes with the square root of the size and with the width: a line in logarithms."""
+    """Energy goes with the square root of the size and with the width: lines in logarithms."""
     rows = [
         f"{nm},{size},{port},{1e-12 * size**0.5 * port},{2e-12 * size**0.5 * port},"
         f"{1e-7 * size},{1e-9 * size}"

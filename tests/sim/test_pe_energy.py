@@ -20,8 +20,8 @@ def test_reads_energy_power_and_reach(pe):
     assert pe.vdds.tolist() == [0.6, 0.8, 1.0]
     assert pe.macs_per_cycle.tolist() == [1, 2, 4]
     point = pe.at(np.full((1, 3), 1.0))
-    # The formula of the rows: 2 pJ V2 / MACs per cycle of switching and internal energy each; 100 uW V
-    # of leakage; 0.4 pJ V2 of clock in an idle cycle.
+    # The formula of the rows: 2 pJ V2 over MACs per cycle of switching and internal energy, 100 uW
+    # V of leakage, 0.4 pJ V2 of clock in an idle cycle.
     assert point.mac[0] == pytest.approx([2e-12, 1e-12, 0.5e-12])
     assert point.busy_leakage[0] == pytest.approx([1e-4] * 3)
     assert point.idle_leakage[0] == pytest.approx([0.9e-4] * 3)
@@ -80,8 +80,7 @@ def drop(text, *words):
         (lambda text: drop(text, "mixed", ",0.8,"),
          "element spatial has no row at mixed precision and 0.8 V, as at another precision"),
         (lambda text: drop(text, "spatial"),
-         "has no rows of mode highest-frequency for element spatial 8/32 (bits of operands and "
-         "accumulator): it has none; 'voltile characterize-pe' writes them"),
+         "has no rows of mode highest-frequency for element spatial 8/32 (bits of operands and acc"),
         (lambda text: text.replace("spatial,8,32", "spatial,8,20"), "it has spatial 8/20"),
         (lambda text: text.replace("highest-frequency", "constant-frequency"), "it has none"),
         (lambda text: text.replace("_pj", "_fj"), "the header must be pe,width,"),
