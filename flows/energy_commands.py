@@ -30,9 +30,9 @@ def energy_command(
     ] = "scalable",
     mode: Annotated[
         str,
-        typer.Option(help="Cycles and traffic of our accelerator (rtl; os only), or those of "
-                     "SCALE-Sim (scale-sim)."),
-    ] = "rtl",
+        typer.Option(help="scale-sim: cycles of SCALE-Sim v3, traffic of a reuse model; rtl: those "
+                     "of 'voltile rtl accelerator', exactly (dataflow os)."),
+    ] = "scale-sim",
     tech: Annotated[
         str, typer.Option(help="freepdk45, sky130-spice, sky130hd (needs the PDK), or a manifest.")
     ] = "freepdk45",
@@ -79,9 +79,11 @@ def energy_command(
 
     `voltile energy resnet18 --pe dual`
 
-    `voltile energy model.onnx --array 16x16 --dataflow ws --mode scale-sim --vdd 0.6 0.8 1.0`
+    `voltile energy kws_dscnn --mode rtl` : on the accelerator as it is
 
-    `voltile energy topology.csv --mode scale-sim --dram lpddr --dram-bandwidth 3.2 --out runs/net`
+    `voltile energy model.onnx --array 16x16 --dataflow ws --vdd 0.6 0.8 1.0`
+
+    `voltile energy topology.csv --dram lpddr --dram-bandwidth 3.2 --out runs/net`
     """
     from rich.console import Console
 

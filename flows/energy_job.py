@@ -65,7 +65,7 @@ class EnergyConfig:
     array: tuple[int, int] = (8, 8)
     dataflow: str = Dataflow.OUTPUT_STATIONARY.value
     pe: str = "scalable"
-    mode: str = CycleMode.RTL.value
+    mode: str = CycleMode.SCALE_SIM.value
     tech: str = "freepdk45"
     pe_energy: Path | None = None
     dram: str = "lpddr4"

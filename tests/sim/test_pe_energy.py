@@ -80,7 +80,7 @@ def drop(text, *words):
         (lambda text: drop(text, "mixed", ",0.8,"),
          "element spatial has no row at mixed precision and 0.8 V, as at another precision"),
         (lambda text: drop(text, "spatial"),
-         "has no rows of mode highest-frequency for element spatial 8/32 (bits of operands and acc"),
+         "has no rows of mode highest-frequency for element spatial 8/32 (bits of operands and a"),
         (lambda text: text.replace("spatial,8,32", "spatial,8,20"), "it has spatial 8/20"),
         (lambda text: text.replace("highest-frequency", "constant-frequency"), "it has none"),
         (lambda text: text.replace("_pj", "_fj"), "the header must be pe,width,"),
