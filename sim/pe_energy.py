@@ -127,7 +127,7 @@ class PeEnergy:
 
     def _interpolate(self, table: Floats, vdd: Floats) -> Floats:
         low, high = self.vdds[0], self.vdds[-1]
-        outside = vdd[(vdd < low - _SAME) | (vdd > high + _SAME)]
+        outside = vdd[~((vdd >= low - _SAME) & (vdd <= high + _SAME))]
         if outside.size:
             raise VoltileError(
                 f"element {self.name} is characterised from {low:g} to {high:g} V, "

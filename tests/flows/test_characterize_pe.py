@@ -156,6 +156,22 @@ def test_constant_throughput_lowers_supply_and_dynamic_energy(rows):
         assert row["energy_per_mac_pj"] <= full["energy_per_mac_pj"]
 
 
+def test_highest_frequency_covers_every_precision_and_supply(rows):
+    supplies = {row["vdd_v"] for row in of(rows, "dual", "full", "highest-frequency")}
+    assert len(supplies) > 2 and 1.0 in supplies
+    for pe, precision, _ in HAVE:
+        mine = of(rows, pe, precision, "highest-frequency")
+        assert [row["vdd_v"] for row in mine] == sorted(supplies)
+        assert all(row["frequency_hz"] == row["max_frequency_hz"] for row in mine)
+        # The same point at another clock: energy of switching, power of leakage.
+        nominal = of(rows, pe, precision, "constant-frequency")[-1]
+        fastest = mine[-1]
+        assert fastest["switching_pj"] == nominal["switching_pj"]
+        assert fastest["leakage_pj"] * fastest["frequency_hz"] == pytest.approx(
+            nominal["leakage_pj"] * nominal["frequency_hz"]
+        )
+
+
 def test_lowest_supply_is_the_lowest(placed, others):
     element, layout = placed("scalable")
     operands = random_operands(WIDTH, 0, 1)

@@ -53,8 +53,8 @@ def test_parts_by_hand(pe):
 
 def test_lower_supply_and_clock(pe):
     found = energies(two_layers(), pe, [Policy.ISO_THROUGHPUT])
-    # Half precision at 250 MHz and 0.6 V: switching and clock by 0.36, leakage by 0.6 for 4 times as
-    # long, memories as they were.
+    # Half precision at 250 MHz and 0.6 V: switching and clock by 0.36, leakage by 0.6 and for four
+    # times as long, memories as they were.
     assert found.parts["pe_dynamic"][0, 1, 0] == pytest.approx(
         0.36 * (288 * 0.5e-12 + 48 * 0.4e-12)
     )
