@@ -155,29 +155,24 @@ def _check_values(columns: Mapping[str, NDArray[Any]]) -> None:
 
 def _check_rows(columns: Mapping[str, NDArray[Any]]) -> None:
     """Every layer of a network at every precision and operating point of it, once."""
-    point = [f"{policy} at {vdd:g} V" for policy, vdd in
-             zip(columns["policy"], columns["reference_vdd_v"], strict=True)]  # fmt: skip
-    network, *keys = (
-        np.unique(values, return_inverse=True)
-        for values in (
-            columns["network"],
-            columns["layer"],
-            columns["precision"],
-            np.array(point),
-        )
+    network, layer, precision, policy, vdd = (
+        np.unique(columns[name], return_inverse=True)
+        for name in ("network", "layer", "precision", "policy", "reference_vdd_v")
     )
+    point = policy[1] * len(vdd[0]) + vdd[1]
     for number, name in enumerate(network[0]):
         mine = network[1] == number
-        numbers = [np.unique(key[1][mine], return_inverse=True) for key in keys]
-        counts = np.zeros([len(item[0]) for item in numbers], np.int64)
-        np.add.at(counts, tuple(item[1] for item in numbers), 1)
+        keys = [np.unique(item[mine], return_inverse=True)
+                for item in (layer[1], precision[1], point)]  # fmt: skip
+        shape = [len(item[0]) for item in keys]
+        places = np.ravel_multi_index([item[1] for item in keys], shape)
+        counts = np.bincount(places, minlength=int(np.prod(shape)))
         if (counts == 1).all():
             continue
-        at = np.argwhere(counts != 1)[0]
-        layer, precision, where = (
-            key[0][item[0][i]] for key, item, i in zip(keys, numbers, at, strict=True)
-        )
-        what = "no row" if counts[tuple(at)] == 0 else f"{counts[tuple(at)]} rows"
+        wrong = int(np.argmax(counts != 1))
+        at = [item[0][i] for item, i in zip(keys, np.unravel_index(wrong, shape), strict=True)]
+        rows = f"{counts[wrong]} rows" if counts[wrong] else "no row"
         raise VoltileError(
-            f"network {name} has {what} for layer '{layer}' at {precision} precision, {where}"
+            f"network {name} has {rows} for layer '{layer[0][at[0]]}' at {precision[0][at[1]]} "
+            f"precision, {policy[0][at[2] // len(vdd[0])]} at {vdd[0][at[2] % len(vdd[0])]:g} V"
         )
