@@ -79,8 +79,9 @@ def accelerator_costs(
         f"SRAM: {table.file.name}, {table.tech_nm} nm{instead}, at its own nominal supply and "
         f"300 K, whatever its access time"
     )
+    operands = "" if pe_energy else " under operands of a keyword-spotting network"
     notes = (
-        f"elements: {pe_file.name}, at the clock of a single element, without glitches",
+        f"elements: {pe_file.name}{operands}, at the clock of a single one, without glitches",
         memory_note,
         f"DRAM: {dram}, {memories.dram * 1e12:g} pJ per bit, nothing between accesses",
         control_note,
