@@ -313,6 +313,15 @@ def test_header_and_power_layers_are_checked(write, tmp_path, old, new, message)
     assert str(fault.value) == f"{tmp_path}/own.toml: {message}"
 
 
+def test_memories_may_be_named(write):
+    config = write(COMMON + GENERATED)
+    assert (config.sram_nm, config.sram_note) == (0, "")
+    config = write(COMMON + '[sram]\ntech_nm = 65\nnote = "the next"\n' + GENERATED)
+    assert (config.sram_nm, config.sram_note) == (65, "the next")
+    with pytest.raises(TechnologyError, match="sram.tech_nm must be a whole number from 1 to 1000"):
+        write(COMMON + "[sram]\ntech_nm = 0\n" + GENERATED)
+
+
 def test_read_config_names_those_that_are_built_in(tmp_path):
     with pytest.raises(TechnologyError) as fault:
         read_config(str(tmp_path / "none"))

@@ -121,6 +121,7 @@ def test_technology_that_is_made_can_be_read(config, calls, tmp_path):
     technology = read_technology(str(summary.manifest))
     assert (technology.name, technology.vdds, technology.biases) == ("own", VDDS, ("pb0", "pb1"))
     assert (technology.timing_corner, technology.leakage_corner) == ("ss_125C", "ff_100C")
+    assert technology.sram is None
     assert technology.nominal_vdd == 1.0
     assert technology.slow_down == pytest.approx({"pb0": 0, "pb1": 0.06}, abs=1e-5)
     assert technology.lef.macros["DFF_X1"].width == pytest.approx(made.width_of(DFF))
@@ -227,7 +228,10 @@ def headed(config, calls, monkeypatch):
 
 def test_headers_are_measured_once_and_named_in_the_manifest(headed, calls, tmp_path):
     config, measured = headed
+    config = replace(config, sram_nm=65, sram_note="the next")
     technology = read_technology(str(characterize(config, tmp_path / "out", Inline).manifest))
+    assert (technology.sram.tech_nm, technology.sram.note) == (65, "the next")
+    assert technology.sram.file.is_file()
     (task,) = measured
     assert (task.vdds, task.ratios) == (VDDS, (0.6, 0.8, 0.9, 1.0))
     assert (task.width, task.length) == pytest.approx((0.6e-6, 50e-9))
