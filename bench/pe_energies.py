@@ -39,7 +39,10 @@ def main(given: argparse.Namespace) -> None:
         table = (folder / "pe_energy.csv").read_text().splitlines()
         lines += table if not lines else table[1:]
         source = operands.source
-    title = f"# Our measurement: bench/pe_energies.py --tech {given.tech}, {VECTORS} dot products"
+    title = (
+        f"# Our measurement: bench/pe_energies.py --tech {given.tech}, {VECTORS} dot products of "
+        f"{Path(given.model).stem}"
+    )
     with write_atomically(Path(given.out)) as temporary:
         temporary.write_text("\n".join([f"{title}, {source}.", *lines]) + "\n")
 
