@@ -36,6 +36,9 @@ RECONFIGURATION_COLUMNS = (
     "inference_pj", "share",
 )  # fmt: skip
 
+# Slower, and cycles of waiting would not fit 64 bits [byte/s].
+_LEAST_BANDWIDTH = 1e3
+
 
 @dataclass(frozen=True)
 class EnergyConfig:
@@ -99,6 +102,11 @@ class EnergyConfig:
         ):
             if value not in known:
                 yield f"{what} must be {', '.join(known)}, not {value}"
+        if not self.dram_bandwidth >= _LEAST_BANDWIDTH:
+            yield (
+                f"bandwidth of the DRAM must be {_LEAST_BANDWIDTH * 1e-9:g} GB/s or more, not "
+                f"{self.dram_bandwidth * 1e-9:g}"
+            )
 
     @property
     def modes(self) -> tuple[Precision, ...]:
