@@ -180,13 +180,16 @@ def _scale_sim(
         layers.groups,
         operands.passes,
     )
+    # On a single element the program's number of the last cycle, from 0, is one short.
+    products = workload.batch * layers.macs * operands.passes
+    least = ceil_div(products, operands.products * config.rows * config.cols)
     moved = tiled_traffic(workload, operands, counts.sums, config)
     act_bits = counts.act_reads * operands.products * operands.act_bits
     weight_bits = counts.weight_reads * operands.products * operands.weight_bits
     results = counts.out_writes // counts.sums
     partial_bits = (counts.out_writes - results) * element.acc_width
     return {
-        "cycles": counts.cycles,
+        "cycles": np.maximum(counts.cycles, least),
         "act_reads": ceil_div(act_bits, config.act_port_bits),
         "weight_reads": ceil_div(weight_bits, config.weight_port_bits),
         "out_reads": ceil_div(partial_bits, config.out_port_bits),

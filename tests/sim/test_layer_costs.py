@@ -154,3 +154,11 @@ def test_streams_of_the_accelerator_take_a_word_a_cycle():
 def test_array_rejects(arguments, message):
     with pytest.raises(VoltileError, match=message):
         ArrayConfig(**arguments)
+
+
+def test_a_single_element_makes_one_product_a_cycle():
+    """Nothing fills or drains; the program's number of the last cycle would be one short."""
+    layer = (LayerShape("fc", Op.GEMM, 12, 5, bias=False),)
+    costs = layer_costs(Workload("x", layer), ArrayConfig(1, 1), [Precision.HALF])
+    assert costs.cycles.item() == 60
+    assert costs.utilisation.item() == 1
