@@ -116,11 +116,13 @@ def _groups(layer: Layer, start: int, count: int) -> Part:
 def _channels_that_fit(layer: Layer, accelerator: Accelerator) -> int:
     """Return the output channels, whole folds, of a part of one group and row that fits."""
     row = _band_at_most(layer, 1)
-    for count in _shares(layer.out_channels, accelerator.cols):
-        smallest = replace(row, out_channels=min(count, layer.out_channels))
-        if _fits(smallest, accelerator):
+    *larger, least = _shares(layer.out_channels, accelerator.cols)
+    for count in larger:
+        if _fits(replace(row, out_channels=min(count, layer.out_channels)), accelerator):
             return count
-    return LayerJob(smallest, accelerator).layer.out_channels  # raises what does not fit
+    # Raises what of the smallest part does not fit.
+    LayerJob(replace(row, out_channels=min(least, layer.out_channels)), accelerator)
+    return least
 
 
 def _channels(part: Part, start: int, count: int) -> Part:
