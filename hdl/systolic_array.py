@@ -64,8 +64,7 @@ class SystolicArray(wiring.Component):
         self.rows = rows
         self.cols = cols
         self.pe = pe
-        self._elements = [[pe.like() for _ in range(cols)] for _ in range(rows)]
-        self._elements[0][0] = pe
+        self._elements = [[pe.like() if i or j else pe for j in range(cols)] for i in range(rows)]
         member = pe.signature.members
         super().__init__(
             {
