@@ -14,10 +14,10 @@ from voltile.flows.layouts import Layout
 from voltile.flows.netlists import mapped_netlist, unconstrained
 from voltile.flows.operands import Operands, random_operands, read_operands
 from voltile.flows.outputs import write_csv
-from voltile.flows.pe_stimuli import PeStimuli, control_case
+from voltile.flows.pe_stimuli import ArrayStimuli, PeStimuli, control_case
 from voltile.flows.placements import place_alone
 from voltile.flows.stages import Arrays, Stages, stage_key
-from voltile.hdl import PROCESSING_ELEMENTS, ProcessingElement, to_rtlil
+from voltile.hdl import PROCESSING_ELEMENTS, ProcessingElement, SystolicArray, to_rtlil
 from voltile.pdk import Technology, read_technology
 from voltile.power import (
     Activity,
@@ -196,13 +196,13 @@ class PlacedElement:
 
 
 def place_element(
-    element: ProcessingElement,
+    element: ProcessingElement | SystolicArray,
     name: str,
     technology: Technology,
     config: PeConfig,
     stages: Stages,
 ) -> PlacedElement:
-    """Synthesise and place an element."""
+    """Synthesise and place an element, or an array."""
     text = to_rtlil(element, name)
     period = technology.synthesis_period if config.period is None else config.period
     hashes = sorted((item, file_hash(path)) for item, path in technology.files.items())
@@ -223,15 +223,18 @@ def place_element(
 def mac_model(
     name: str,
     placed: PlacedElement,
-    element: ProcessingElement,
+    unit: ProcessingElement | SystolicArray,
     operands: Operands,
     stages: Stages,
 ) -> MacModel:
-    """Return the model of a placed element under operands, at all of its precisions."""
+    """Return the model of a placed element or array under operands, at all of its precisions."""
     layout = placed.layout
     graph = layout.graph
+    element = unit.pe if isinstance(unit, SystolicArray) else unit
     stimuli = {
-        precision: PeStimuli(element, graph.netlist, graph.clocks, operands, precision)
+        precision: ArrayStimuli(unit, graph.netlist, graph.clocks, operands, precision)
+        if isinstance(unit, SystolicArray)
+        else PeStimuli(unit, graph.netlist, graph.clocks, operands, precision)
         for precision in element.modes
     }
     parts = {f"{name}-activity-{item.name.lower()}": item for item in stimuli}

@@ -1,4 +1,4 @@
-"""What drives a processing element at one precision: control bits that stay, and stimuli."""
+"""What drives an element, or an array, at one precision: control bits that stay, and stimuli."""
 
 import numpy as np
 from amaranth import Shape
@@ -11,6 +11,7 @@ from voltile.hdl import (
     DotProduct,
     ProcessingElement,
     Schedule,
+    SystolicArray,
     Target,
     element_stimulus,
     schedule_on,
@@ -54,11 +55,14 @@ def control_case(element: ProcessingElement, precision: Precision) -> dict[str, 
 class PeStimuli:
     """Stimuli of an element at one precision, for its netlist.
 
-    Every stream runs in a circle: it begins with its last dot product, which is not counted. Half
+    Every stream runs in a circle: it begins with its last dot products, which are not counted. Half
     precision takes the upper halves of operands, weights rounded half-even and activations floored,
     mixed precision such weights. Results are shifted so far that none saturates at full precision;
     at low ones the largest may, since weights round up.
     """
+
+    # Cycles by which the last element, and the drain of its results, are behind the first one.
+    _skew = 0
 
     def __init__(
         self,
@@ -78,8 +82,9 @@ class PeStimuli:
         self._rounds = -(-len(chosen) // _LANES)
         lanes = -(-len(chosen) // self._rounds)
         order = np.resize(chosen, (lanes, self._rounds))
-        self._order = np.concatenate([order[:, -1:], order], axis=1)
         self._cycles = element.dot_product_cycles(length, precision)
+        self._lead = 1 + -(-self._skew // self._cycles)
+        self._order = order[:, np.arange(-self._lead, self._rounds) % self._rounds]
 
     @property
     def macs_per_cycle(self) -> float:
@@ -88,16 +93,16 @@ class PeStimuli:
 
     def busy(self) -> Stimulus:
         """Return dot products back to back, without bias."""
-        plan = self._plan(self._rounds + 1)
-        ports = self._ports(plan, (self._rounds + 1) * self._cycles)
-        return self._stimulus("dot products", ports, _RESET + self._cycles)
+        count = self._lead + self._rounds
+        ports = self._ports(self._plan(count), count * self._cycles)
+        return self._stimulus("dot products", ports, _RESET + self._lead * self._cycles)
 
     def idle(self) -> Stimulus:
         """Return idle control words after a dot product, with its last operands at the ports."""
         plan = self._plan(1)
         ports = self._ports(plan, plan.cycles)
-        still = {name: _extended(values, _IDLE) for name, values in ports.items()}
-        return self._stimulus("idle words", still, _RESET + plan.cycles)
+        still = {name: _extended(values, self._skew + _IDLE) for name, values in ports.items()}
+        return self._stimulus("idle words", still, _RESET + plan.cycles + self._skew)
 
     def _plan(self, count: int) -> Schedule:
         length = self._operands.act.shape[1]
@@ -134,9 +139,9 @@ class PeStimuli:
     def _stimulus(self, kind: str, ports: dict[str, Ints], warmup: int) -> Stimulus:
         values = {name: np.concatenate([array[:1]] * _RESET + [array])
                   for name, array in ports.items()}  # fmt: skip
-        length = len(values["act"])
+        length = len(next(iter(values.values())))
         values["rst"] = (np.arange(length) < _RESET).astype(np.int64)
-        lanes, vectors = len(self._order), self._order[:, 1:].size
+        lanes, vectors = len(self._order), self._order[:, self._lead :].size
         length = self._operands.act.shape[1]
         return scheduled_stimulus(
             self._netlist,
@@ -147,6 +152,43 @@ class PeStimuli:
             name="operands",
             warmup=warmup,
         )
+
+
+class ArrayStimuli(PeStimuli):
+    """Stimuli of a systolic array at one precision, for its netlist.
+
+    Row i takes the activations of the stream i lanes further on, i cycles later, and column j the
+    weights of the one j lanes further on: every element sees operands of all streams, those on the
+    diagonal the products that `PeStimuli` gives, the others activations and weights that are not
+    of one dot product of the operands. There the largest results may saturate.
+    """
+
+    def __init__(
+        self,
+        array: SystolicArray,
+        netlist: Netlist,
+        clocks: ClockNetwork,
+        operands: Operands,
+        precision: Precision,
+    ) -> None:
+        self._array = array
+        self._skew = array.rows + array.cols
+        super().__init__(array.pe, netlist, clocks, operands, precision)
+
+    @property
+    def macs_per_cycle(self) -> float:
+        """Products of all elements per clock cycle."""
+        return self._array.rows * self._array.cols * super().macs_per_cycle
+
+    def _ports(self, plan: Schedule, cycles: int) -> dict[str, Ints]:
+        ports = super()._ports(plan, cycles)
+        ends = {"act": self._array.rows, "weight": self._array.cols, "bias": self._array.cols}
+        for name, count in ends.items():
+            values = ports.pop(name).reshape(cycles, -1)
+            for place in range(count):
+                later = np.maximum(np.arange(cycles) - place, 0)
+                ports[f"{name}__{place}"] = np.roll(values, -place, axis=1)[later]
+        return ports
 
 
 def _extended(values: Ints, cycles: int) -> Ints:
