@@ -8,6 +8,7 @@ run_program : run an external program with a log and one clear error.
 executor : the process pool through which all independent work goes.
 write_atomically, new_folder : nothing half-written stays behind.
 read_csv_rows, CsvRow : tables from outside, with faults that name the place.
+read_steps, Steps : values over time from such tables.
 StageMeter, RunRecord : wall time and peak memory of each stage, and what `run.json` holds.
 """
 
@@ -28,6 +29,7 @@ from voltile.core.files import file_hash, write_atomically
 from voltile.core.precision import Precision
 from voltile.core.programs import run_program
 from voltile.core.records import RunRecord, StageMeter
+from voltile.core.step_files import Steps, read_steps
 
 __all__ = [
     "CsvRow",
@@ -39,6 +41,7 @@ __all__ = [
     "ProgramError",
     "RunRecord",
     "StageMeter",
+    "Steps",
     "SynthesisError",
     "TechnologyError",
     "TimingInfeasible",
@@ -46,6 +49,7 @@ __all__ = [
     "executor",
     "file_hash",
     "read_csv_rows",
+    "read_steps",
     "run_program",
     "write_atomically",
 ]

@@ -1,4 +1,8 @@
-"""The operand precisions of the scalable MAC (dissertation 3.4.3, Algorithm 3, Table 3.9)."""
+"""The operand precisions of the scalable MAC (dissertation 3.4.3, Algorithm 3, Table 3.9).
+
+A precision setting of a network is an integer per layer: the place of the layer's precision among
+those to choose from, which are in falling order. 0 is full precision.
+"""
 
 from enum import Enum
 

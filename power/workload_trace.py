@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import TimingInfeasible, VoltileError, read_csv_rows, write_atomically
+from voltile.core import TimingInfeasible, VoltileError, read_steps, write_atomically
 from voltile.power.governors import ROUNDING
 from voltile.power.operating_modes import OperatingModes
 
@@ -14,8 +14,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TRACE_COLUMNS = ("time_s", "frequency_hz")
-# Thirty years [s].
-_LONGEST = 1e9
 # Of a synthetic trace.
 _MOST_DEMANDS = 1_000_000
 _NANOSECOND = 9
@@ -74,30 +72,10 @@ def read_trace(path: Path) -> Trace:
     Raises
     ------
     VoltileError
-        When the file cannot be read, is empty, has other columns, a time that is negative or does
-        not grow, a negative demand, a value that is no finite number, fewer than two rows, or a
-        demand in its last row.
+        As by `core.read_steps`.
     """
-    rows = list(read_csv_rows(path, TRACE_COLUMNS))
-    if len(rows) < 2:
-        raise VoltileError(
-            f"{path} must have two rows or more, the last of which ends it, not {len(rows)}"
-        )
-    time, frequency = [], []
-    for row in rows:
-        time.append(row.number("time_s", least=0, most=_LONGEST))
-        if len(time) > 1 and time[-1] <= time[-2]:
-            raise row.fault("time_s", f"above {time[-2]:g} of the row before, not {time[-1]:g}")
-        ends = row is rows[-1]
-        empty = ends and not row.values["frequency_hz"]
-        frequency.append(0.0 if empty else row.number("frequency_hz", least=0))
-        if ends and frequency[-1] > 0:
-            raise row.fault(
-                "frequency_hz", f"0 or empty in the last row, which ends the trace, "
-                f"not {frequency[-1]:g}"
-            )  # fmt: skip
-    lines = np.array([row.line for row in rows[:-1]], dtype=np.int64)
-    return Trace(str(path), np.array(time), np.array(frequency[:-1]), lines)
+    steps = read_steps(path, TRACE_COLUMNS)
+    return Trace(str(path), steps.time, steps.value, steps.line)
 
 
 def write_trace(trace: Trace, path: Path) -> None:
