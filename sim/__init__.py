@@ -32,11 +32,19 @@ ENERGY_PARTS : what it is made of.
 EnergyTable : the look-up table of it, as CSV, JSON and Parquet.
 WeightReconfiguration, weight_reconfiguration : what it costs to change the weights' precision.
 quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
+softmax, kl_divergence, top_1 : what logits say (Eq. 3.3, 3.4).
+ClassHierarchy, Cut, read_hierarchy : multilevel classification (Eq. 3.7).
+operations : the effort of layers (Eq. 3.9, Table 3.9).
+PrecisionPoints : precision settings and what they give.
+Budget, BudgetRun, read_budget, run_under_budget : precision that follows an energy budget.
 """
 
 from voltile.sim.accelerator_jobs import AcceleratorCounts, accelerator_counts
 from voltile.sim.array_config import ArrayConfig, CycleMode, Dataflow
+from voltile.sim.budget_control import Budget, BudgetRun, read_budget, run_under_budget
+from voltile.sim.classification import kl_divergence, softmax, top_1
 from voltile.sim.cycles import ScaleSimCounts, layer_cycles, scale_sim_counts
+from voltile.sim.effort import operations
 from voltile.sim.elements import DUAL, ELEMENTS, SCALABLE, SPATIAL, Element
 from voltile.sim.energy_model import (
     ENERGY_PARTS,
@@ -59,6 +67,7 @@ from voltile.sim.golden import (
     split,
     write_back,
 )
+from voltile.sim.hierarchy import ClassHierarchy, Cut, read_hierarchy
 from voltile.sim.layer_costs import LayerCosts, layer_costs
 from voltile.sim.layers import activate, convolve
 from voltile.sim.networks import NETWORKS, network
@@ -66,6 +75,7 @@ from voltile.sim.onnx_workload import read_onnx_workload
 from voltile.sim.operating_points import OperatingPoints, Policy, operating_points
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
 from voltile.sim.pe_energy import PeEnergy, read_pe_energy
+from voltile.sim.precision_points import PrecisionPoints
 from voltile.sim.read_workload import read_workload
 from voltile.sim.topology_csv import read_topology
 from voltile.sim.weight_reconfiguration import WeightReconfiguration, weight_reconfiguration
@@ -75,7 +85,11 @@ from voltile.sim.workload import LayerShape, Op, Workload
 __all__ = [
     "AcceleratorCounts",
     "ArrayConfig",
+    "Budget",
+    "BudgetRun",
+    "ClassHierarchy",
     "Control",
+    "Cut",
     "CycleMode",
     "DUAL",
     "Dataflow",
@@ -96,6 +110,7 @@ __all__ = [
     "OperatingPoints",
     "PeEnergy",
     "Policy",
+    "PrecisionPoints",
     "SCALABLE",
     "SPATIAL",
     "ScaleSimCounts",
@@ -110,14 +125,18 @@ __all__ = [
     "dot_product_cycles",
     "fraction_length",
     "interleave",
+    "kl_divergence",
     "layer_costs",
     "layer_cycles",
     "layer_energies",
     "network",
     "operating_points",
+    "operations",
     "pack",
     "packed_dot_product",
     "quantise",
+    "read_budget",
+    "read_hierarchy",
     "read_onnx",
     "read_onnx_workload",
     "read_pe_energy",
@@ -125,9 +144,12 @@ __all__ = [
     "read_workload",
     "reconfigure_weights",
     "round_half_even",
+    "run_under_budget",
     "saturate",
     "scale_sim_counts",
+    "softmax",
     "split",
+    "top_1",
     "weight_reconfiguration",
     "windows",
     "write_back",
