@@ -48,9 +48,11 @@ def test_two_hundred_layers_take_the_cycles_of_the_model(tmp_path):
     bench.run("random_layers", ACCELERATOR_COUNT="200")
 
 
+@pytest.mark.parametrize(
+    ("test", "count"),
+    [("random_layers", "6"), ("one_list_of_weights_serves_every_precision", "0")],
+)
 @pytest.mark.parametrize(("pe", "rows", "cols"), [("spatial", 2, 6), ("dual", 6, 2)])
-def test_other_sizes(pe, rows, cols, tmp_path):
+def test_other_sizes(pe, rows, cols, test, count, tmp_path):
     """Rows and columns that are no powers of two; buffers whose depth is none."""
-    bench = build(pe, 2880, tmp_path, rows=rows, cols=cols)
-    bench.run("random_layers", ACCELERATOR_COUNT="6")
-    bench.run("one_list_of_weights_serves_every_precision", ACCELERATOR_COUNT="0")
+    build(pe, 2880, tmp_path, rows=rows, cols=cols).run(test, ACCELERATOR_COUNT=count)
