@@ -6,6 +6,7 @@ Precision : the three operand precisions of the scalable MAC and their pass orde
 VoltileError and its children : input faults; the command line prints them and exits with 2.
 run_program : run an external program with a log and one clear error.
 executor : the process pool through which all independent work goes.
+run_tasks, Pools : tasks through it, gone on with when workers die.
 write_atomically, new_folder : nothing half-written stays behind.
 read_csv_rows, CsvRow : tables from outside, with faults that name the place.
 read_steps, Steps : values over time from such tables.
@@ -30,6 +31,7 @@ from voltile.core.precision import Precision
 from voltile.core.programs import run_program
 from voltile.core.records import RunRecord, StageMeter
 from voltile.core.step_files import Steps, read_steps
+from voltile.core.task_runner import Pools, run_tasks
 
 __all__ = [
     "CsvRow",
@@ -37,6 +39,7 @@ __all__ = [
     "LibertyError",
     "NetlistError",
     "PlacementInfeasible",
+    "Pools",
     "Precision",
     "ProgramError",
     "RunRecord",
@@ -51,5 +54,6 @@ __all__ = [
     "read_csv_rows",
     "read_steps",
     "run_program",
+    "run_tasks",
     "write_atomically",
 ]

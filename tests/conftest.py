@@ -57,6 +57,16 @@ def opensta():
         pytest.skip("needs sta (OpenSTA)")
 
 
+@pytest.fixture
+def two_dask_workers():
+    """A Dask cluster of two processes on this machine."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
 @pytest.fixture(scope="session")
 def keyword_spotting():
     """File of MLPerf Tiny's keyword-spotting network, inputs in its units, and their classes.

@@ -15,12 +15,14 @@ import numpy as np
 
 import voltile
 from voltile.core import (
+    Pools,
     RunRecord,
     StageMeter,
     TechnologyError,
     VoltileError,
     executor,
     file_hash,
+    run_tasks,
     write_atomically,
 )
 from voltile.pdk.characterization import ngspice
@@ -29,12 +31,12 @@ from voltile.pdk.characterization.bench import Bench, Corner
 from voltile.pdk.characterization.cell_sources import Subject
 from voltile.pdk.characterization.config import Config, HeaderDesign
 from voltile.pdk.characterization.header import HeaderMeasurement, HeaderTask, measure_header
+from voltile.pdk.characterization.kept_results import KeptResults
 from voltile.pdk.characterization.measure import measure_cell, plan_cell
 from voltile.pdk.characterization.measurement import FORMAT, CellMeasurement
 from voltile.pdk.characterization.mixed_supply_table import mixed_supply_table
 from voltile.pdk.characterization.plan import Plan, Settings
 from voltile.pdk.characterization.products import write_products
-from voltile.pdk.characterization.task_runner import KeptResults, Pools, run_tasks
 
 # Raised when the same inputs give other numbers: kept results are then measured again.
 MEASURING_VERSION = 1

@@ -27,7 +27,6 @@ from voltile.pdk.characterization.header import HeaderMeasurement
 from voltile.pdk.characterization.job import characterize
 from voltile.pdk.characterization.liberty_writer import Conditions, MeasuredCell, liberty_text
 from voltile.pdk.characterization.plan import Plan
-from voltile.pdk.characterization.task_runner import run_tasks
 
 VDDS = (0.6, 0.8, 1.0)
 FEW = (INV, BUF, NAND2, TIE, DFF)
@@ -525,44 +524,6 @@ def test_anchors_that_cannot_be_used_are_errors_before_anything_is_measured(
 
 
 # Real workers, and the simulator.
-
-
-# Ends the worker that runs it first.
-DIE_ONCE = """
-import os
-if {number} == 3 and not os.path.exists({marker!r}):
-    open({marker!r}, "w").close()
-    os._exit(9)
-open({result!r}, "a").close()
-"""
-
-
-def test_killed_process_is_replaced_by_another(tmp_path):
-    tasks = {
-        str(number): DIE_ONCE.format(
-            number=number, marker=str(tmp_path / "marker"), result=str(tmp_path / str(number))
-        )
-        for number in range(6)
-    }
-    ended = []
-    take = lambda name, result: ended.append(name)  # noqa: E731
-    run_tasks(lambda: executor(2), tasks, exec, take, lambda name: True)
-    assert sorted(ended) == sorted(tasks)
-    assert {path.name for path in tmp_path.iterdir()} == {*tasks, "marker"}
-
-
-def test_dask_cluster_gives_the_same(tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as cluster:
-        found = {}
-        tasks = {str(number): number for number in range(100)}
-        address = cluster.scheduler_address
-        run_tasks(
-            lambda: executor(dask=address), tasks, float, found.__setitem__, lambda name: True
-        )
-    assert found == {str(number): float(number) for number in range(100)}
 
 
 @pytest.fixture

@@ -1,75 +1,19 @@
-"""Runs independent tasks whose results are kept in files, so that a killed job can go on.
+"""Runs independent tasks through an executor, and goes on when workers die."""
 
-Every result has a key, the hash of all that it depends on, and a checksum of its own. A file with
-the right key is the result; any other, or a damaged one, is made again.
-"""
-
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
-from voltile.core import ProgramError, VoltileError, write_atomically
+from voltile.core.errors import ProgramError
 
-# Makes an executor.
 Pools = Callable[[], AbstractContextManager[Executor]]
+"""Makes an executor."""
 
 # Tasks handed to the executor at a time, and how many pools may break before the job gives up.
 _IN_FLIGHT, _POOLS = 64, 3
 
-# What a file holds; those of earlier versions have no checksum.
-_FRAME = re.compile(r'\{"key":"(\w+)"(?:,"sha256":"(\w+)")?,"result":(.*)\}\n', re.DOTALL)
-
 _Task = TypeVar("_Task")
-_Result = TypeVar("_Result")
-
-
-class KeptResults:
-    """Texts by name in a folder, each with its key and checksum.
-
-    Raises
-    ------
-    VoltileError
-        When the folder cannot be made or written.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with write_atomically(folder / "probe"):
-                pass
-            (folder / "probe").unlink()
-        except OSError as error:
-            raise VoltileError(
-                f"output folder {folder.parent} cannot be written: {error.strerror}"
-            ) from None
-
-    def read(self, name: str, key: str, parse: Callable[[str], _Result]) -> _Result | None:
-        """Return what is kept under a name and key; None where there is nothing whole."""
-        try:
-            found = _FRAME.fullmatch((self.folder / f"{name}.json").read_text())
-            if found and found[1] == key and found[2] in (None, _checksum(found[3])):
-                return parse(found[3])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # absent, or damaged
-        return None
-
-    def write(self, name: str, key: str, text: str) -> None:
-        """Keep a JSON text."""
-        path = self.folder / f"{name}.json"
-        path.parent.mkdir(exist_ok=True)
-        with write_atomically(path) as temporary:
-            temporary.write_text(
-                f'{{"key":"{key}","sha256":"{_checksum(text)}","result":{text}}}\n'
-            )
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def run_tasks(
