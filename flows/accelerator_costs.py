@@ -7,7 +7,7 @@ from voltile.core import VoltileError, read_csv_rows
 from voltile.hdl import job_fields
 from voltile.pdk import Technology
 from voltile.power import DRAM_ENERGY, MemoryEnergy, SramTable, read_sram_table
-from voltile.sim import ArrayConfig, Control, Memories, PeEnergy, read_pe_energy
+from voltile.sim import ArrayConfig, Control, Element, Memories, PeEnergy, read_pe_energy
 
 # Measured energies of elements and control processor; their sources are in the files.
 _MEASURED = Path(__file__).parent / "measured"
@@ -38,10 +38,45 @@ class Costs:
     files: tuple[Path, ...]
 
 
-def accelerator_costs(
-    array: ArrayConfig, technology: Technology, dram: str, pe_energy: Path | None = None
-) -> Costs:
-    """Return what the parts of the accelerator take.
+@dataclass(frozen=True)
+class ElementCosts:
+    """What an element, and what is around an array of it, take in a technology: for any array.
+
+    Attributes
+    ----------
+    dram : float
+        Energy of a bit [J].
+    notes, files
+        As in `Costs`.
+    """
+
+    pe: PeEnergy
+    sram: SramTable
+    dram: float
+    control: Control
+    notes: tuple[str, ...]
+    files: tuple[Path, ...]
+
+    def memories(self, array: ArrayConfig) -> Memories:
+        """Return the memories around an array.
+
+        Raises
+        ------
+        VoltileError
+            When one of them is not within the table.
+        """
+        return Memories(
+            _memory(self.sram, "act", array.act_bytes, array.act_port_bits),
+            _memory(self.sram, "weight", array.weight_bytes, array.weight_port_bits),
+            _memory(self.sram, "out", array.out_bytes, array.out_port_bits),
+            self.dram,
+        )
+
+
+def element_costs(
+    element: Element, technology: Technology, dram: str, pe_energy: Path | None = None
+) -> ElementCosts:
+    """Return what the parts of accelerators of an element take.
 
     Parameters
     ----------
@@ -53,10 +88,9 @@ def accelerator_costs(
     Raises
     ------
     VoltileError
-        When the technology has no memories, there are no energies for its elements or its control
-        processor, or a memory is not within the table.
+        When the technology has no memories, or there are no energies for its elements or its
+        control processor.
     """
-    element = array.element
     pe_file = pe_energy or _MEASURED / f"pe_energy_{technology.name}.csv"
     if pe_energy is None and not pe_file.is_file():
         raise VoltileError(
@@ -67,12 +101,6 @@ def accelerator_costs(
     if technology.sram is None:
         raise VoltileError(f"the manifest of {technology.name} names no memories ([sram] tech_nm)")
     table = read_sram_table(technology.sram.file, technology.sram.tech_nm)
-    memories = Memories(
-        _memory(table, "act", array.act_bytes, array.act_port_bits),
-        _memory(table, "weight", array.weight_bytes, array.weight_port_bits),
-        _memory(table, "out", array.out_bytes, array.out_port_bits),
-        DRAM_ENERGY[dram],
-    )
     control, control_note = _control(technology.name, element.acc_width)
     instead = f" ({technology.sram.note})" if technology.sram.note else ""
     memory_note = (
@@ -83,12 +111,25 @@ def accelerator_costs(
     notes = (
         f"elements: {pe_file.name}{operands}, at the clock of a single one, without glitches",
         memory_note,
-        f"DRAM: {dram}, {memories.dram * 1e12:g} pJ per bit, nothing between accesses",
+        f"DRAM: {dram}, {DRAM_ENERGY[dram] * 1e12:g} pJ per bit, nothing between accesses",
         control_note,
     )
-    return Costs(
-        pe, memories, control, notes, (pe_file, table.file, _MEASURED / "control.csv")
-    )  # fmt: skip
+    files = (pe_file, table.file, _MEASURED / "control.csv")
+    return ElementCosts(pe, table, DRAM_ENERGY[dram], control, notes, files)
+
+
+def accelerator_costs(
+    array: ArrayConfig, technology: Technology, dram: str, pe_energy: Path | None = None
+) -> Costs:
+    """Return what the parts of an accelerator take, as `element_costs`.
+
+    Raises
+    ------
+    VoltileError
+        As `element_costs`, and when a memory is not within the table.
+    """
+    found = element_costs(array.element, technology, dram, pe_energy)
+    return Costs(found.pe, found.memories(array), found.control, found.notes, found.files)
 
 
 def _memory(table: SramTable, name: str, size: int, port: int) -> MemoryEnergy:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from voltile.core import Precision, VoltileError
 from voltile.sim.operating_points import Policy
-from voltile.sim.table_files import read_columns, write_columns
+from voltile.sim.table_files import TableSchema, read_columns, write_columns
 from voltile.sim.workload import Op
 
 SCHEMA = 1
@@ -42,6 +42,7 @@ COLUMNS = (
 _TYPES: dict[str, type] = {
     name: str if name in _TEXTS else int if name in _WHOLE else float for name in COLUMNS
 }
+_SCHEMA = TableSchema("an energy table", "voltile energy", SCHEMA, _TYPES)
 # What rounding can do to a sum.
 _ROUNDING = 1e-9
 
@@ -95,7 +96,7 @@ class EnergyTable:
         VoltileError
             Naming the file, when it is of another version, is damaged, or is no such table.
         """
-        columns = read_columns(path, SCHEMA, _TYPES)
+        columns = read_columns(path, _SCHEMA)
         try:
             return cls(columns)
         except VoltileError as error:
@@ -109,7 +110,7 @@ class EnergyTable:
         VoltileError
             When the suffix is another, or there is no pyarrow for Parquet.
         """
-        write_columns(path, SCHEMA, self.columns)
+        write_columns(path, _SCHEMA, self.columns)
 
 
 def _check_names(names: Sequence[str]) -> None:

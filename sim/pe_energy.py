@@ -57,6 +57,8 @@ class PeEnergy:
     ----------
     name : str
         Of the element.
+    area : float
+        Of its cells, those of its clock tree included [m2].
     precisions : tuple of Precision
         That it was measured at.
     vdds : ndarray, shape (supplies,)
@@ -70,6 +72,7 @@ class PeEnergy:
     """
 
     name: str
+    area: float
     precisions: tuple[Precision, ...]
     vdds: Floats
     macs_per_cycle: Floats
@@ -93,7 +96,7 @@ class PeEnergy:
                 )
         at = [self.precisions.index(item) for item in precisions]
         return PeEnergy(
-            self.name, tuple(precisions), self.vdds, self.macs_per_cycle[at],
+            self.name, self.area, tuple(precisions), self.vdds, self.macs_per_cycle[at],
             self.max_frequency[at], self.values[:, at],
         )  # fmt: skip
 
@@ -191,9 +194,18 @@ def read_pe_energy(path: Path, name: str, width: int, acc_width: int) -> PeEnerg
             if after <= before:
                 raise row.fault("max_frequency_hz", f"above that of a lower supply, {before:g}")
     return PeEnergy(
-        name, tuple(precisions), np.array(vdds), np.array(rates), np.array(reaches),
-        np.moveaxis(np.array(values), -1, 0),
+        name, _area(list(found.values())), tuple(precisions), np.array(vdds), np.array(rates),
+        np.array(reaches), np.moveaxis(np.array(values), -1, 0),
     )  # fmt: skip
+
+
+def _area(rows: Sequence[CsvRow]) -> float:
+    """Area that all rows say [m2]."""
+    area = rows[0].number("area_um2", above=0)
+    for row in rows[1:]:
+        if row.number("area_um2") != area:
+            raise row.fault("area_um2", f"that of line {rows[0].line}, {area:g}")
+    return area * 1e-12
 
 
 def _numbers(row: CsvRow) -> tuple[float, ...]:

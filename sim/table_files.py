@@ -7,6 +7,7 @@ JSON beside the rows. Numbers keep all their digits, so that the three read back
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +22,46 @@ Columns = Mapping[str, NDArray[Any]]
 Types = Mapping[str, type]
 
 
-def write_columns(path: Path, schema: int, columns: Columns) -> None:
-    """Write columns of one length in the form of the suffix."""
-    write = _form(path, {".csv": _write_csv, ".json": _write_json, ".parquet": _write_parquet})
-    with write_atomically(path) as temporary:
-        write(temporary, schema, columns)
+@dataclass(frozen=True)
+class TableSchema:
+    """What a table is.
 
-
-def read_columns(path: Path, schema: int, types: Types) -> dict[str, NDArray[Any]]:
-    """Read columns in the form of the suffix.
-
-    Parameters
+    Attributes
     ----------
+    name, command : str
+        As in "an energy table", and what makes one.
+    version : int
+        Raised when a column changes its name or meaning.
     types : mapping of str to type
         Of the values of every column: `str`, `int` or `float`.
+    """
+
+    name: str
+    command: str
+    version: int
+    types: Types
+
+
+def write_columns(path: Path, schema: TableSchema, columns: Columns) -> None:
+    """Write columns of one length in the form of the suffix."""
+    forms = {".csv": _write_csv, ".json": _write_json, ".parquet": _write_parquet}
+    write = _form(path, schema, forms)
+    with write_atomically(path) as temporary:
+        write(temporary, schema.version, columns)
+
+
+def read_columns(path: Path, schema: TableSchema) -> dict[str, NDArray[Any]]:
+    """Read columns in the form of the suffix.
 
     Raises
     ------
     VoltileError
         When the file cannot be read, is of another version, or its columns or types are others.
     """
-    read = _form(path, {".csv": _read_csv, ".json": _read_json, ".parquet": _read_parquet})
+    forms = {".csv": _read_csv, ".json": _read_json, ".parquet": _read_parquet}
+    read, types = _form(path, schema, forms), schema.types
     try:
-        raw = read(path, schema, types)
+        raw = read(path, schema)
     except OSError as error:
         raise VoltileError(f"{path} cannot be read: {error.strerror or error}") from None
     if wrong := [name for name in (*types, *raw) if (name in types) != (name in raw)]:
@@ -63,22 +81,25 @@ def _array(path: Path, name: str, values: Sequence[Any], kind: type) -> NDArray[
         raise VoltileError(f"{path}: {name} has numbers of more than 64 bits") from None
 
 
-def _form(path: Path, forms: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+def _form(
+    path: Path, schema: TableSchema, forms: Mapping[str, Callable[..., Any]]
+) -> Callable[..., Any]:
     if path.suffix not in forms:
-        raise VoltileError(f"{path}: an energy table is a file of {', '.join(forms)}")
+        raise VoltileError(f"{path}: {schema.name} is a file of {', '.join(forms)}")
     return forms[path.suffix]
 
 
-def _check_version(path: Path, found: object, schema: int) -> None:
-    if str(found) != str(schema):
+def _check_version(path: Path, found: object, schema: TableSchema) -> None:
+    if str(found) != str(schema.version):
         raise VoltileError(
-            f"{path} is an energy table of version {found}, and this Voltile reads version "
-            f"{schema}: make it again with 'voltile energy'"
+            f"{path} is {schema.name} of version {found}, and this Voltile reads version "
+            f"{schema.version}: make it again with '{schema.command}'"
         )
 
 
-def _no_table(path: Path) -> VoltileError:
-    return VoltileError(f"{path} is no energy table: it has no version ('{_SCHEMA}')")
+def _no_table(path: Path, schema: TableSchema) -> VoltileError:
+    name = schema.name.partition(" ")[2]
+    return VoltileError(f"{path} is no {name}: it has no version ('{_SCHEMA}')")
 
 
 def _lists(columns: Columns) -> dict[str, list[Any]]:
@@ -93,8 +114,9 @@ def _write_csv(path: Path, schema: int, columns: Columns) -> None:
         writer.writerows((schema, *row) for row in zip(*lists.values(), strict=True))
 
 
-def _read_csv(path: Path, schema: int, types: Types) -> dict[str, list[Any]]:
-    _check_version(path, _csv_version(path), schema)
+def _read_csv(path: Path, schema: TableSchema) -> dict[str, list[Any]]:
+    _check_version(path, _csv_version(path, schema), schema)
+    types = schema.types
     lists: dict[str, list[Any]] = {name: [] for name in types}
     for row in read_csv_rows(path, (_SCHEMA, *types)):
         _check_version(path, row.values[_SCHEMA], schema)
@@ -107,7 +129,7 @@ def _read_csv(path: Path, schema: int, types: Types) -> dict[str, list[Any]]:
     return lists
 
 
-def _csv_version(path: Path) -> str:
+def _csv_version(path: Path, schema: TableSchema) -> str:
     """Value under `schema` in the first row, so that a table with other columns is told apart."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -116,7 +138,7 @@ def _csv_version(path: Path) -> str:
     except (csv.Error, UnicodeDecodeError) as error:
         raise VoltileError(f"{path} is no CSV file: {error}") from None
     if header[:1] != [_SCHEMA] or not first:
-        raise _no_table(path)
+        raise _no_table(path, schema)
     return first[0]
 
 
@@ -126,23 +148,23 @@ def _write_json(path: Path, schema: int, columns: Columns) -> None:
     path.write_text(json.dumps({_SCHEMA: schema, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
-def _read_json(path: Path, schema: int, types: Types) -> dict[str, list[Any]]:
+def _read_json(path: Path, schema: TableSchema) -> dict[str, list[Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise VoltileError(f"{path} is no JSON file: {error}") from None
     if not (isinstance(content, dict) and _SCHEMA in content):
-        raise _no_table(path)
+        raise _no_table(path, schema)
     _check_version(path, content[_SCHEMA], schema)
     rows = content.get("rows")
     if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
         raise VoltileError(f"{path}: rows must be a list of objects")
     for number, row in enumerate(rows):
-        if wrong := sorted(set(row) ^ set(types)):
+        if wrong := sorted(set(row) ^ set(schema.types)):
             raise VoltileError(
                 f"{path}: columns are missing or unknown in row {number}: {', '.join(wrong)}"
             )
-    return {name: [row[name] for row in rows] for name in types}
+    return {name: [row[name] for row in rows] for name in schema.types}
 
 
 def _arrow(path: Path) -> Any:
@@ -162,14 +184,14 @@ def _write_parquet(path: Path, schema: int, columns: Columns) -> None:
     arrow.parquet.write_table(table, path)
 
 
-def _read_parquet(path: Path, schema: int, types: Types) -> dict[str, list[Any]]:
+def _read_parquet(path: Path, schema: TableSchema) -> dict[str, list[Any]]:
     arrow = _arrow(path)
     try:
         table = arrow.parquet.read_table(path)
     except arrow.ArrowException as error:
         raise VoltileError(f"{path} is no Parquet file: {error}") from None
     if _SCHEMA not in table.column_names:
-        raise _no_table(path)
+        raise _no_table(path, schema)
     for version in table[_SCHEMA].unique().to_pylist():
         _check_version(path, version, schema)
     return {

@@ -18,6 +18,7 @@ def pe(tmp_path):
 def test_reads_energy_power_and_reach(pe):
     assert pe.precisions == (FULL, MIXED, HALF)
     assert pe.vdds.tolist() == [0.6, 0.8, 1.0]
+    assert pe.area == pytest.approx(2000e-12)
     assert pe.macs_per_cycle.tolist() == [1, 2, 4]
     point = pe.at(np.full((1, 3), 1.0))
     # The formula of the rows: 2 pJ V2 over MACs per cycle of switching and internal energy, 100 uW
@@ -95,6 +96,8 @@ def drop(text, *words):
          ":4: idle_pj_per_cycle must be above gated_pj_per_cycle, 0.5"),
         (lambda text: text.replace(row("full", 1, 1.0), row("full", "nan", 1.0)),
          ":4: macs_per_cycle must be finite, not nan"),
+        (lambda text: text.replace(PE_ROWS[1], PE_ROWS[1].replace(",2000", ",2001")),
+         ":3: area_um2 must be that of line 2, 2000"),
         (lambda text: "", "is empty"),
     ],
 )  # fmt: skip
