@@ -1,18 +1,25 @@
 """`voltile energy`: energy tables of networks."""
 
-import re
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voltile.core import VoltileError
+from voltile.flows.energy_options import (
+    Batch,
+    Dram,
+    DramBandwidth,
+    PeEnergyFile,
+    Policies,
+    Precisions,
+    Tech,
+    Vdds,
+    array_shape,
+    bandwidth,
+)
 
 if TYPE_CHECKING:
     from voltile.flows.energy_job import EnergyResult
-
-_SHAPE = re.compile(r"(\d{1,6})x(\d{1,6})")
 
 
 def energy_command(
@@ -33,32 +40,17 @@ def energy_command(
         typer.Option(help="scale-sim: cycles of SCALE-Sim v3, traffic of a reuse model; rtl: those "
                      "of 'voltile rtl accelerator', exactly (dataflow os)."),
     ] = "scale-sim",
-    tech: Annotated[
-        str, typer.Option(help="freepdk45, sky130-spice, sky130hd (needs the PDK), or a manifest.")
-    ] = "freepdk45",
-    pe_energy: Annotated[
-        Path | None,
-        typer.Option(help="pe_energy.csv of 'voltile characterize-pe'. [the technology's own]"),
-    ] = None,
-    dram: Annotated[str, typer.Option(help="lpddr4, lpddr, ddr3.")] = "lpddr4",
-    dram_bandwidth: Annotated[
-        float | None, typer.Option(help="Of the DRAM [GB/s]. [never waited for]")
-    ] = None,
+    tech: Tech = "freepdk45",
+    pe_energy: PeEnergyFile = None,
+    dram: Dram = "lpddr4",
+    dram_bandwidth: DramBandwidth = None,
     act_kib: Annotated[int, typer.Option(help="SRAM of activations [KiB], two banks.")] = 128,
     weight_kib: Annotated[int, typer.Option(help="SRAM of weights [KiB], two banks.")] = 128,
     out_kib: Annotated[int, typer.Option(help="SRAM of results [KiB], two banks.")] = 128,
-    precision: Annotated[
-        list[str] | None, typer.Option(help="Precisions: full, mixed, half. [all]")
-    ] = None,
-    vdd: Annotated[
-        list[float] | None, typer.Option(help="Supplies of full precision [V]. [nominal]")
-    ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(help="How low precision uses its speed: same-supply, iso-frequency, "
-                     "iso-throughput. [all]"),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Inputs that are computed together.")] = 1,
+    precision: Precisions = None,
+    vdd: Vdds = None,
+    policy: Policies = None,
+    batch: Batch = 1,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Output folder. [runs/energy-NETWORK]")
     ] = None,
@@ -90,19 +82,16 @@ def energy_command(
     from voltile.flows.energy_display import energy_table
     from voltile.flows.energy_job import EnergyConfig, has_parquet, run_energy
 
-    shape = _SHAPE.fullmatch(array)
-    if shape is None:
-        raise VoltileError(f"--array must be ROWSxCOLS, as 8x8, not '{array}'")
     config = EnergyConfig(
         network=network,
-        array=(int(shape[1]), int(shape[2])),
+        array=array_shape(array),
         dataflow=dataflow,
         pe=pe,
         mode=mode,
         tech=tech,
         pe_energy=pe_energy,
         dram=dram,
-        dram_bandwidth=inf if dram_bandwidth is None else dram_bandwidth * 1e9,
+        dram_bandwidth=bandwidth(dram_bandwidth),
         act_bytes=act_kib << 10,
         weight_bytes=weight_kib << 10,
         out_bytes=out_kib << 10,

@@ -1,7 +1,7 @@
 """Energy of a network on an array, over precisions and operating points: `voltile energy`."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from math import inf
@@ -38,6 +38,23 @@ RECONFIGURATION_COLUMNS = (
 
 # Slower, and cycles of waiting would not fit 64 bits [byte/s].
 _LEAST_BANDWIDTH = 1e3
+
+
+def unknown_names(what: str, names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Yield a clause for each name that is not known."""
+    allowed = list(known)
+    for name in names:
+        if name not in allowed:
+            yield f"{what} must be {', '.join(allowed)}, not {name}"
+
+
+def bandwidth_faults(bandwidth: float) -> Iterator[str]:
+    """Yield a clause where the bandwidth of a DRAM [byte/s] is too small to count with."""
+    if not bandwidth >= _LEAST_BANDWIDTH:
+        yield (
+            f"bandwidth of the DRAM must be {_LEAST_BANDWIDTH * 1e-9:g} GB/s or more, not "
+            f"{bandwidth * 1e-9:g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -88,25 +105,15 @@ class EnergyConfig:
 
     def _faults(self) -> Iterator[str]:
         """What cannot be computed, a clause each."""
-        for what, value, known in (
-            ("dataflow", self.dataflow, [item.value for item in Dataflow]),
-            ("mode", self.mode, [item.value for item in CycleMode]),
-            ("pe", self.pe, ELEMENTS),
-            ("dram", self.dram, DRAM_ENERGY),
-            *(("policy", item, [policy.value for policy in Policy]) for item in self.policies),
-            *(
-                ("precision", item, [known.name.lower() for known in self.modes])
-                for item in self.precisions
-                if self.pe in ELEMENTS
-            ),
-        ):
-            if value not in known:
-                yield f"{what} must be {', '.join(known)}, not {value}"
-        if not self.dram_bandwidth >= _LEAST_BANDWIDTH:
-            yield (
-                f"bandwidth of the DRAM must be {_LEAST_BANDWIDTH * 1e-9:g} GB/s or more, not "
-                f"{self.dram_bandwidth * 1e-9:g}"
-            )
+        yield from unknown_names("dataflow", [self.dataflow], [item.value for item in Dataflow])
+        yield from unknown_names("mode", [self.mode], [item.value for item in CycleMode])
+        yield from unknown_names("pe", [self.pe], ELEMENTS)
+        yield from unknown_names("dram", [self.dram], DRAM_ENERGY)
+        yield from unknown_names("policy", self.policies, [item.value for item in Policy])
+        if self.pe in ELEMENTS:
+            known = [item.name.lower() for item in self.modes]
+            yield from unknown_names("precision", self.precisions, known)
+        yield from bandwidth_faults(self.dram_bandwidth)
 
     @property
     def modes(self) -> tuple[Precision, ...]:
@@ -200,11 +207,7 @@ def run_energy(config: EnergyConfig, out: Path) -> EnergyResult:
     """
     from voltile.flows.energy_plots import plot_breakdown, plot_layers
 
-    inputs = [Path(config.network)] if Path(config.network).is_file() else []
-    inputs += [config.pe_energy] if config.pe_energy else []
-    for path in inputs:
-        if path.resolve() in {(out / name).resolve() for name in ENERGY_OUTPUTS}:
-            raise VoltileError(f"output folder {out} would overwrite the input {path}")
+    inputs = input_files([config.network], config.pe_energy, out, ENERGY_OUTPUTS)
     result = compute_energy(config)
     out.mkdir(parents=True, exist_ok=True)
     for name in ENERGY_OUTPUTS:  # those of an earlier job must not pass for this one's
@@ -225,6 +228,25 @@ def run_energy(config: EnergyConfig, out: Path) -> EnergyResult:
         seed=0,
     ).write(out / "run.json")
     return result
+
+
+def input_files(
+    networks: Iterable[str], pe_energy: Path | None, out: Path, outputs: Iterable[str]
+) -> list[Path]:
+    """Return the files among the inputs.
+
+    Raises
+    ------
+    VoltileError
+        When outputs in the folder `out` would overwrite one of them.
+    """
+    files = [Path(name) for name in networks if Path(name).is_file()]
+    files += [pe_energy] if pe_energy else []
+    written = {(out / name).resolve() for name in outputs}
+    for path in files:
+        if path.resolve() in written:
+            raise VoltileError(f"output folder {out} would overwrite the input {path}")
+    return files
 
 
 def has_parquet() -> bool:

@@ -72,7 +72,7 @@ class Stages:
     ) -> dict[str, dict[str, NDArray[Any]]]:
         """Return the parts of a stage; `make` yields those that are missing, each kept at once."""
         start = time.perf_counter()
-        found = {part: self._read(part, key) for part, key in keys.items()}
+        found = {part: self.read(part, key) for part, key in keys.items()}
         result = {part: arrays for part, arrays in found.items() if arrays is not None}
         missing = [part for part in keys if part not in result]
         if not missing:
@@ -83,7 +83,7 @@ class Stages:
         with self.meter.stage(name):
             for part, arrays in make(missing):
                 result[part] = dict(arrays)
-                self._write(part, keys[part], arrays)
+                self.write(part, keys[part], arrays)
                 if len(keys) > 1:
                     seconds = time.perf_counter() - start
                     self.say(f"  {part}: {len(result)} of {len(keys)}, {seconds:.0f} s")
@@ -91,12 +91,14 @@ class Stages:
         self.say(f"{name}: {cost.wall_s:.1f} s, peak {cost.peak_bytes / 1e6:.0f} MB")
         return result
 
-    def _write(self, part: str, key: str, arrays: Arrays) -> None:
+    def write(self, part: str, key: str, arrays: Arrays) -> None:
+        """Keep the arrays of a part."""
         keyed: dict[str, Any] = {"_key": np.frombuffer(key.encode(), dtype=np.uint8), **arrays}
         with write_atomically(self.folder / f"{part}.npz") as temporary:
             np.savez(temporary, **keyed)
 
-    def _read(self, name: str, key: str) -> dict[str, NDArray[Any]] | None:
+    def read(self, name: str, key: str) -> dict[str, NDArray[Any]] | None:
+        """Return the arrays that are kept under a key; None where there are none."""
         path = self.folder / f"{name}.npz"
         try:
             with np.load(path, allow_pickle=False) as arrays:

@@ -1,0 +1,119 @@
+"""The table of a sweep: whole networks on many arrays, over precisions and operating points.
+
+A row is a network on an array at a precision and an operating point, its layers summed; `COLUMNS`
+are in the order of the file, their units in their names (docs/energy_tables.md).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import VoltileError
+from voltile.sim.energy_model import ENERGY_PARTS, LayerEnergies
+from voltile.sim.table_files import TableSchema, read_columns, write_columns
+
+_TEXTS = ("network", "dataflow", "pe", "mode", "precision", "policy")
+_WHOLE = (
+    "batch", "rows", "cols", "act_kib", "weight_kib", "out_kib", "cycles", "stall_cycles",
+    "macs", "dram_bytes", "pareto",
+)  # fmt: skip
+COLUMNS = (
+    "network", "batch", "rows", "cols", "dataflow", "pe", "mode", "act_kib", "weight_kib",
+    "out_kib", "precision", "policy", "reference_vdd_v", "vdd_v", "frequency_hz", "cycles",
+    "stall_cycles", "latency_s", "macs", "utilisation", "dram_bytes",
+    *(f"{part}_pj" for part in ENERGY_PARTS), "total_pj", "pe_area_um2", "sram_area_um2",
+    "area_um2", "pareto",
+)  # fmt: skip
+"""Columns of a row, without the schema's."""
+_SCHEMA = TableSchema(
+    "a sweep table",
+    "voltile sweep",
+    1,
+    {name: str if name in _TEXTS else int if name in _WHOLE else float for name in COLUMNS},
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SweepTable:
+    """A table, by its columns.
+
+    Attributes
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        Those of `COLUMNS`: texts, integers or floats.
+
+    Raises
+    ------
+    VoltileError
+        When columns are missing or others.
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        if wrong := sorted(set(self.columns) ^ set(COLUMNS)):
+            raise VoltileError(
+                f"columns of a sweep table are missing or unknown: {', '.join(wrong)}"
+            )
+        ordered = {name: np.asarray(self.columns[name]) for name in COLUMNS}
+        object.__setattr__(self, "columns", ordered)
+
+    def __len__(self) -> int:
+        return len(self.columns["network"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SweepTable) and all(
+            np.array_equal(item, other.columns[name]) for name, item in self.columns.items()
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "SweepTable":
+        """Read a CSV, JSON or Parquet file, by its suffix.
+
+        Raises
+        ------
+        VoltileError
+            Naming the file, when it is of another version, is damaged, or is no such table.
+        """
+        return cls(read_columns(path, _SCHEMA))
+
+    def write(self, path: Path) -> None:
+        """Write a CSV, JSON or Parquet file, by its suffix; whole or not at all.
+
+        Raises
+        ------
+        VoltileError
+            When the suffix is another, or there is no pyarrow for Parquet.
+        """
+        write_columns(path, _SCHEMA, self.columns)
+
+
+def sweep_columns(energies: LayerEnergies) -> dict[str, NDArray[Any]]:
+    """Return the columns that a network fills on an array, shape (points x precisions,).
+
+    Those of cycles, time, traffic and energy: sums over its layers, utilisation over their cycles.
+    """
+    costs, points = energies.costs, energies.points
+    cycles = costs.cycles.sum(axis=1)
+    whole = {
+        "cycles": cycles,
+        "macs": costs.macs.sum(),
+        "utilisation": (costs.utilisation * costs.cycles).sum(axis=1) / cycles,
+        "dram_bytes": (costs.dram_read_bytes + costs.dram_write_bytes).sum(axis=1),
+    }
+    stalls = energies.stalls.sum(axis=2)
+    parts = {f"{part}_pj": energies.parts[part].sum(axis=2) * 1e12 for part in ENERGY_PARTS}
+    columns = {
+        "vdd_v": points.vdd,
+        "frequency_hz": points.frequency,
+        **whole,
+        "stall_cycles": stalls,
+        "latency_s": (cycles + stalls) / points.frequency,
+        **parts,
+        "total_pj": sum(parts.values()),
+    }
+    return {name: np.broadcast_to(item, stalls.shape).reshape(-1) for name, item in columns.items()}
