@@ -12,6 +12,7 @@ import voltile
 from voltile.core import VoltileError
 from voltile.flows.energy_commands import energy_command
 from voltile.flows.rtl_commands import rtl
+from voltile.flows.sweep_commands import sweep_command
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(rtl, name="rtl")
 app.command("energy")(energy_command)
+app.command("sweep")(sweep_command)
 workload = typer.Typer(no_args_is_help=True, help="Write a synthetic workload for 'voltile dvfs'.")
 app.add_typer(workload, name="workload")
 
@@ -558,6 +560,8 @@ _UsageError: Any = typer.BadParameter.__base__
 # Options that take one or more numbers, and those that take one or more words.
 _SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd")
 _SEVERAL_WORDS = ("--cells", "--bias", "--pe", "--precision", "--policy")
+# Those of which other commands take one.
+_SWEPT = ("--array", "--dataflow", "--mode", "--act-kib", "--weight-kib", "--out-kib", "--kib")
 
 
 def main() -> None:
@@ -581,14 +585,15 @@ def _fail(message: str) -> NoReturn:
 
 def _repeat_options(arguments: list[str]) -> list[str]:
     """Write "--tiles 3 5" as "--tiles 3 --tiles 5", which is what the parser knows."""
+    words = _SEVERAL_WORDS + (_SWEPT if arguments[:1] == ["sweep"] else ())
     result: list[str] = []
     option = ""
     for word in arguments:
-        goes_on = _is_number(word) or (option in _SEVERAL_WORDS and not word.startswith("-"))
+        goes_on = _is_number(word) or (option in words and not word.startswith("-"))
         if option and result[-1] != option and goes_on:
             result.append(option)
         elif word.startswith("-"):
-            option = word if word in _SEVERAL + _SEVERAL_WORDS else ""
+            option = word if word in _SEVERAL + words else ""
         elif result and result[-1] != option:
             option = ""
         result.append(word)

@@ -101,15 +101,16 @@ class SramTable:
                 f"the port of an SRAM must have {self.ports[0]:g} bits or more "
                 f"({self.file.name}), not {port}"
             )
-        logs = np.log(self.values)
-        x, y = np.log(self.ports), np.log(self.sizes)
-        over_size = [
-            [np.interp(np.log(one_port), x, row) for row in table] for table in logs
-        ]  # fmt: skip
-        read, write, leakage, area = (
-            float(np.exp(np.interp(np.log(one_size), y, row))) * beside for row in over_size
-        )
-        return MemoryEnergy(read, write, leakage * banks, area * banks)
+        over_size = np.log(self.values) @ _weights(one_port, self.ports)
+        read, write, leakage, area = np.exp(over_size @ _weights(one_size, self.sizes)) * beside
+        return MemoryEnergy(float(read), float(write), float(leakage) * banks, float(area) * banks)
+
+
+def _weights(value: float, axis: Floats) -> Floats:
+    """Weights of the points of an axis for a value between them, linear in its logarithm."""
+    places = np.arange(len(axis))
+    at = np.interp(np.log(value), np.log(axis), places)
+    return np.asarray(np.maximum(1 - np.abs(places - at), 0.0))
 
 
 def read_sram_table(path: Path, tech_nm: int) -> SramTable:

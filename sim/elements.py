@@ -71,6 +71,11 @@ class Element:
         rounds = self.arithmetic is Arithmetic.PASSES
         return self.width if rounds or precision is Precision.FULL else self.width // 2
 
+    def operand_bits(self, precision: Precision) -> tuple[int, int]:
+        """Return the bits of an activation and of a weight that are multiplied."""
+        weight_bits = self.width if precision is Precision.FULL else self.width // 2
+        return self.act_bits(precision), weight_bits
+
     def dot_product(
         self,
         act: npt.ArrayLike,

@@ -60,6 +60,11 @@ class Memories:
         """Of the three on the chip [W]."""
         return self.act.leakage + self.weight.leakage + self.out.leakage
 
+    @property
+    def area(self) -> float:
+        """Of the three on the chip [m2]."""
+        return self.act.area + self.weight.area + self.out.area
+
 
 @dataclass(frozen=True)
 class Control:

@@ -16,15 +16,15 @@ from voltile.core import VoltileError
 from voltile.sim.energy_model import ENERGY_PARTS, LayerEnergies
 from voltile.sim.table_files import TableSchema, read_columns, write_columns
 
-_TEXTS = ("network", "dataflow", "pe", "mode", "precision", "policy")
+_TEXTS = ("network", "dataflow", "pe", "mode", "precision", "operand_bits", "policy")
 _WHOLE = (
     "batch", "rows", "cols", "act_kib", "weight_kib", "out_kib", "cycles", "stall_cycles",
     "macs", "dram_bytes", "pareto",
 )  # fmt: skip
 COLUMNS = (
     "network", "batch", "rows", "cols", "dataflow", "pe", "mode", "act_kib", "weight_kib",
-    "out_kib", "precision", "policy", "reference_vdd_v", "vdd_v", "frequency_hz", "cycles",
-    "stall_cycles", "latency_s", "macs", "utilisation", "dram_bytes",
+    "out_kib", "precision", "operand_bits", "policy", "reference_vdd_v", "vdd_v", "frequency_hz",
+    "cycles", "stall_cycles", "latency_s", "macs", "utilisation", "dram_bytes",
     *(f"{part}_pj" for part in ENERGY_PARTS), "total_pj", "pe_area_um2", "sram_area_um2",
     "area_um2", "pareto",
 )  # fmt: skip
