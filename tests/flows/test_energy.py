@@ -2,34 +2,17 @@
 
 import csv
 import json
-import sys
 
 import numpy as np
 import pytest
 from pe_tables import write_pe_table
 
 from voltile.core import Precision
-from voltile.flows.cli import main
 from voltile.flows.energy_job import ENERGY_OUTPUTS, EnergyConfig, compute_energy
 from voltile.flows.energy_plots import short_names
 from voltile.sim import EnergyTable, network, read_workload
 
 PARTS = ("pe_dynamic_pj", "pe_leakage_pj", "sram_pj", "dram_pj", "control_pj")
-
-
-@pytest.fixture
-def voltile(monkeypatch, capsys, tmp_path):
-    """Runs the command line in an empty folder; gives exit code, output and error text."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["voltile", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_leaves_the_documented_files(voltile, tmp_path):

@@ -8,13 +8,12 @@ import json
 import lzma
 import re
 import shutil
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 
 import measured_cells as made
 import numpy as np
 import pytest
+from inline_executor import Inline
 from measured_cells import BIASES, BUF, CELLS, DFF, INV, LOADS, NAND2, SLEWS, TIE, measure
 from test_characterization_config import COMMON, GENERATED
 
@@ -43,21 +42,6 @@ class Made:
     def read(self, patterns, site):
         subjects = {cell.name: Subject(cell, made.width_of(cell), LOADS[-1]) for cell in self.cells}
         return Subjects(subjects, {}, (made.SITE.width, made.SITE.height))
-
-
-class Inline(Executor):
-    """Works in this process, at once; breaks when it is told to."""
-
-    def __init__(self, break_after=None, error=BrokenProcessPool):
-        self.count, self.break_after, self.error = 0, break_after, error
-
-    def submit(self, work, *arguments):
-        if self.count == self.break_after:
-            raise self.error("as told")
-        self.count += 1
-        future = Future()
-        future.set_result(work(*arguments))
-        return future
 
 
 @pytest.fixture
