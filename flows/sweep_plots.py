@@ -86,7 +86,7 @@ def plot_pareto(result: "SweepResult", path: Path) -> None:
 
 
 def _dimensions(result: "SweepResult") -> dict[str, tuple[list[str], NDArray[np.int64]]]:
-    """Values of every option in their order, and the number of each row's."""
+    """Values of every option in their order, arrays by size, and the number of each row's."""
     columns = result.table.columns
     keys: dict[str, Sequence[str]] = {
         "array": ("rows", "cols"), "dataflow": ("dataflow",), "element": ("pe",),
@@ -98,6 +98,8 @@ def _dimensions(result: "SweepResult") -> dict[str, tuple[list[str], NDArray[np.
     for name in _DIMENSIONS:
         rows = list(zip(*(columns[key].tolist() for key in keys[name]), strict=True))
         values = list(dict.fromkeys(rows))
+        if name == "array":
+            values.sort(key=lambda shape: (shape[0] * shape[1], shape))
         number = {value: at for at, value in enumerate(values)}
         texts = [joins.get(name, "").join(f"{item}" for item in value) for value in values]
         found[name] = texts, np.array([number[row] for row in rows])
