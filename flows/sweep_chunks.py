@@ -4,8 +4,9 @@ A design, a network on an array, is one call of the vectorised cost models over 
 operating points. A chunk has so many of them that handing it to a worker costs little beside.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from voltile.core import Precision, VoltileError
 from voltile.flows.accelerator_costs import ElementCosts
 from voltile.flows.sweep_config import Design
 from voltile.sim import (
+    OperatingPoints,
     Policy,
     Workload,
     layer_costs,
@@ -24,6 +26,7 @@ from voltile.sim import (
 )
 
 Arrays = dict[str, NDArray[Any]]
+Points = Callable[[str, tuple[Precision, ...]], OperatingPoints]
 
 _NUMBERS = {precision: number for number, precision in enumerate(Precision)}
 
@@ -66,10 +69,15 @@ def compute_chunk(chunk: Chunk) -> Arrays:
         supply of every policy) and `Precision`; areas [um2]; `sim.sweep_columns`. These are absent
         where all is left out. ``left_design``, ``left_precision``, ``left_reason``.
     """
+
+    @cache
+    def points(pe: str, precisions: tuple[Precision, ...]) -> OperatingPoints:
+        return operating_points(chunk.elements[pe].pe, precisions, chunk.policies, chunk.vdds)
+
     rows: list[Arrays] = []
     left: list[tuple[int, int, str]] = []
     for at, design in enumerate(chunk.designs):
-        for precisions, found in _outcomes(chunk, at, chunk.precisions[design.pe]):
+        for precisions, found in _outcomes(chunk, at, chunk.precisions[design.pe], points):
             if isinstance(found, str):
                 left += [(at, _NUMBERS[item], found) for item in precisions]
             else:
@@ -84,29 +92,29 @@ def compute_chunk(chunk: Chunk) -> Arrays:
 
 
 def _outcomes(
-    chunk: Chunk, at: int, precisions: Sequence[Precision]
-) -> Iterator[tuple[Sequence[Precision], Arrays | str]]:
+    chunk: Chunk, at: int, precisions: tuple[Precision, ...], points: Points
+) -> Iterator[tuple[tuple[Precision, ...], Arrays | str]]:
     """Yield rows, or why there are none, at once or else precision by precision."""
     found: Arrays | str
     try:
-        found = _rows(chunk, at, precisions)
+        found = _rows(chunk, at, precisions, points)
     except VoltileError as error:
         found = str(error)
     if isinstance(found, str) and len(precisions) > 1:
         for item in precisions:
-            yield from _outcomes(chunk, at, [item])
+            yield from _outcomes(chunk, at, (item,), points)
     else:
         yield precisions, found
 
 
-def _rows(chunk: Chunk, at: int, precisions: Sequence[Precision]) -> Arrays:
+def _rows(chunk: Chunk, at: int, precisions: tuple[Precision, ...], points: Points) -> Arrays:
     design = chunk.designs[at]
     array, element = design.hardware(chunk.dram_bandwidth), chunk.elements[design.pe]
     memories = element.memories(array)
     costs = layer_costs(chunk.workloads[design.network], array, precisions)
-    points = operating_points(element.pe, precisions, chunk.policies, chunk.vdds)
-    energies = layer_energies(costs, element.pe, points, memories, element.control)
-    shape = points.vdd.shape
+    here = points(design.pe, precisions)
+    energies = layer_energies(costs, element.pe, here, memories, element.control)
+    shape = here.vdd.shape
     columns = {
         "design": np.array(at),
         "point": np.arange(shape[0])[:, None],

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import Precision
+from voltile.flows.search import pareto_front, pareto_front_of_three
 from voltile.flows.sweep_chunks import Arrays
 from voltile.flows.sweep_config import SweepConfig
 from voltile.flows.sweep_inputs import SweepInputs
-from voltile.sim import ELEMENTS, SweepTable, pareto_front, pareto_points
+from voltile.sim import ELEMENTS, SweepTable
 
 LEFT_OUT_COLUMNS = (
     "network", "rows", "cols", "dataflow", "pe", "mode", "act_kib", "weight_kib", "out_kib",
@@ -55,10 +56,9 @@ def sweep_table(inputs: SweepInputs, found: Arrays) -> SweepTable:
         "area_um2": area,
         "pareto": np.zeros(len(design), np.int64),
     }
+    figures = np.stack([columns["latency_s"], columns["total_pj"], area], axis=1)
     for mine in _groups(columns).values():
-        columns["pareto"][mine] = pareto_points(
-            columns["latency_s"][mine], columns["total_pj"][mine], area[mine]
-        )
+        columns["pareto"][mine[pareto_front_of_three(figures[mine])]] = 1
     return SweepTable(columns)
 
 
@@ -103,10 +103,8 @@ def _groups(columns: Mapping[str, NDArray[Any]]) -> dict[tuple[str, str], NDArra
 def sweep_fronts(table: SweepTable) -> dict[tuple[str, str], NDArray[np.int64]]:
     """Return the rows on the front in latency and energy, by network and bits of operands."""
     columns = table.columns
-    return {
-        key: mine[pareto_front(columns["latency_s"][mine], columns["total_pj"][mine])]
-        for key, mine in _groups(columns).items()
-    }
+    figures = np.stack([columns["latency_s"], columns["total_pj"]], axis=1)
+    return {key: mine[pareto_front(figures[mine])] for key, mine in _groups(columns).items()}
 
 
 def left_out_counts(inputs: SweepInputs, found: Arrays) -> dict[str, int]:

@@ -31,7 +31,6 @@ LayerEnergies, layer_energies : energy of the layers over precisions and operati
 ENERGY_PARTS : what it is made of.
 EnergyTable : the look-up table of it, as CSV, JSON and Parquet.
 SweepTable, sweep_columns : what whole networks cost on many arrays, a row per operating point.
-pareto_front, pareto_points : rows that no other one beats, in two figures and in three.
 WeightReconfiguration, weight_reconfiguration : what it costs to change the weights' precision.
 quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
 softmax, kl_divergence, top_1 : what logits say (Eq. 3.3, 3.4).
@@ -76,7 +75,6 @@ from voltile.sim.networks import NETWORKS, network
 from voltile.sim.onnx_workload import read_onnx_workload
 from voltile.sim.operating_points import OperatingPoints, Policy, operating_points
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
-from voltile.sim.pareto import pareto_front, pareto_points
 from voltile.sim.pe_energy import PeEnergy, read_pe_energy
 from voltile.sim.precision_points import PrecisionPoints
 from voltile.sim.read_workload import read_workload
@@ -139,8 +137,6 @@ __all__ = [
     "operations",
     "pack",
     "packed_dot_product",
-    "pareto_front",
-    "pareto_points",
     "quantise",
     "read_budget",
     "read_hierarchy",

@@ -9,12 +9,18 @@ search, SearchParameters, SearchResult : NSGA-II* (Algorithm 2).
 divergence_from_full : its first objective, from a network's logits.
 exhaustive_points, exhaustive_front : all settings of a small network.
 pareto_front, epsilon_front, hypervolume : fronts of two objectives.
+pareto_front_of_three : those of three.
 assign_precisions, Assignment : the greedy assignment for a target accuracy (Algorithm 4).
 LevelAccuracy, multilevel_table, TableRow : accuracies at levels of a hierarchy; Table 3.13.
 """
 
 from voltile.flows.search.exhaustive import exhaustive_front, exhaustive_points
-from voltile.flows.search.fronts import epsilon_front, hypervolume, pareto_front
+from voltile.flows.search.fronts import (
+    epsilon_front,
+    hypervolume,
+    pareto_front,
+    pareto_front_of_three,
+)
 from voltile.flows.search.greedy import Assignment, assign_precisions
 from voltile.flows.search.multilevel import LevelAccuracy, TableRow, multilevel_table
 from voltile.flows.search.nsga2 import SearchResult, search
@@ -35,5 +41,6 @@ __all__ = [
     "hypervolume",
     "multilevel_table",
     "pareto_front",
+    "pareto_front_of_three",
     "search",
 ]

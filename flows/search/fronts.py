@@ -1,4 +1,4 @@
-"""Fronts of two objectives, both to be small: Pareto filter, epsilon boxes, hypervolume."""
+"""Fronts of objectives that are to be small: Pareto filters, epsilon boxes, hypervolume."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,27 @@ def pareto_front(objectives: FloatArray) -> IntArray:
     second = objectives[order, 1]
     least_before = np.minimum.accumulate(np.concatenate([[np.inf], second[:-1]]))
     return np.asarray(order[second < least_before], np.int64)
+
+
+def pareto_front_of_three(objectives: FloatArray) -> IntArray:
+    """Return the points that no other dominates, ascending, one of equal points.
+
+    Points are taken by the third objective: one is dominated by those of less or as much of it
+    only, of which the front in the other two is kept. Fast where the third has few values.
+
+    Parameters
+    ----------
+    objectives : ndarray, shape (points, 3)
+    """
+    chosen = np.zeros(len(objectives), np.bool_)
+    front = np.empty(0, np.int64)
+    order = np.argsort(objectives[:, 2], kind="stable")
+    steps = np.flatnonzero(np.diff(objectives[order, 2])) + 1
+    for level in np.split(order, steps):
+        points = np.concatenate([front, level])  # those of less first: of equals they stay
+        front = points[pareto_front(objectives[points, :2])]
+        chosen[front] = True
+    return np.flatnonzero(chosen)
 
 
 def epsilon_front(objectives: FloatArray, resolution: FloatArray) -> IntArray:

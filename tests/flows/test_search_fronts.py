@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltile.flows.search import epsilon_front, hypervolume, pareto_front
+from voltile.flows.search import (
+    epsilon_front,
+    hypervolume,
+    pareto_front,
+    pareto_front_of_three,
+)
 
 POINTS = st.lists(
     st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=30
@@ -28,6 +33,19 @@ def test_pareto_front_is_by_definition(points):
 
 def test_pareto_front_of_nothing_is_empty():
     assert len(pareto_front(np.empty((0, 2)))) == 0
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 5)] * 3), max_size=40).map(
+        lambda items: np.array(items, np.float64).reshape(-1, 3)
+    )
+)
+def test_pareto_front_of_three_is_by_definition(points):
+    front = pareto_front_of_three(points)
+    free = {tuple(b) for b in points if not any(dominates(a, b) for a in points)}
+    assert {tuple(item) for item in points[front]} == free
+    assert len(front) == len(free), "one of equal points"
+    assert (np.diff(front) > 0).all()
 
 
 def test_epsilon_front_keeps_the_nearest_to_the_corner_of_a_box():
