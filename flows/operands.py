@@ -204,16 +204,16 @@ def layer_operands(
     values : ndarray, shape (inputs, height, width, channels)
         In the units of the network.
     """
-    full = [Precision.FULL] * len(network.layers)
+    full = [Precision.FULL] * len(network.names)
     maps = [network.feature_maps(value, full) for value in values]
-    names = [item.source.name for item in network.layers]
+    names = network.names
     if layer and layer not in names:
         raise VoltileError(f"there is no layer '{layer}': there are {', '.join(names)}")
     number = names.index(layer) if layer else int(np.argmax(layer_macs(network, values[0])))
-    chosen = network.layers[number]
+    chosen, taken = network.convolutions[number], network.inputs[network.array_layers[number]][0]
     source = chosen.source
     seen = np.stack([
-        windows(of_input[number], source.weight.shape[1:3], source.stride, source.padding,
+        windows(of_input[taken], source.weight.shape[1:3], source.stride, source.padding,
                 source.groups)
         for of_input in maps
     ])  # fmt: skip
@@ -229,9 +229,9 @@ def layer_operands(
 
 
 def layer_macs(network: FixedPointNetwork, value: Floats) -> list[int]:
-    """Return the MACs of every layer for an input."""
-    maps = network.feature_maps(value, [Precision.FULL] * len(network.layers))[1:]
+    """Return the MACs for an input of every layer that takes a precision."""
+    maps = network.feature_maps(value, [Precision.FULL] * len(network.names))
     return [
-        int(item[..., 0].size * layer.weight.size)
-        for item, layer in zip(maps, network.layers, strict=True)
+        int(maps[number + 1][..., 0].size * layer.weight.size)
+        for number, layer in zip(network.array_layers, network.convolutions, strict=True)
     ]

@@ -19,11 +19,9 @@ scale_sim_counts, ScaleSimCounts : cycles and accesses of a layer as SCALE-Sim c
 ArrayConfig, Dataflow, CycleMode : the array and its memories as they see it; whose cycles.
 accelerator_counts, AcceleratorCounts : jobs, cycles and words of layers on the accelerator.
 layer_costs, LayerCosts : cycles, accesses, traffic and stalls of every layer at every precision.
-FloatNetwork, FloatLayer, read_onnx : a network in floating point, from an ONNX file.
 LayerShape, Op, Workload : shapes of a network's layers, as the cost models see them.
 read_workload, read_onnx_workload, read_topology : those of a file; SCALE-Sim's topologies, too.
 NETWORKS, network : those of well-known networks, by name.
-FixedPointNetwork, FixedPointLayer : the same in integers, at a precision per layer.
 PeEnergy, read_pe_energy : what an element takes over precision and supply.
 Policy, OperatingPoints, operating_points : supply and clock of every precision.
 Memories, Control : what is around the array.
@@ -38,6 +36,9 @@ ClassHierarchy, Cut, read_hierarchy : multilevel classification (Eq. 3.7).
 operations : the effort of layers (Eq. 3.9, Table 3.9).
 PrecisionPoints : precision settings and what they give.
 Budget, BudgetRun, read_budget, run_under_budget : precision that follows an energy budget.
+FloatNetwork, FloatLayer, MaxPool, Join, read_onnx : a network in floating point, from an ONNX file.
+FixedPointNetwork, FixedPointLayer, FixedPointJoin : the same in integers, at a precision per layer.
+quantise, fraction_length, range_fraction_length : Eq. 3.2; lengths of least error, and by Eq. 3.8.
 """
 
 from voltile.sim.accelerator_jobs import AcceleratorCounts, accelerator_counts
@@ -55,8 +56,9 @@ from voltile.sim.energy_model import (
     layer_energies,
 )
 from voltile.sim.energy_table import EnergyTable
-from voltile.sim.fixed_point import FixedPointLayer, FixedPointNetwork, fraction_length, quantise
-from voltile.sim.float_network import FloatLayer, FloatNetwork, read_onnx
+from voltile.sim.fixed_point import FixedPointNetwork
+from voltile.sim.fixed_point_layers import FixedPointJoin, FixedPointLayer
+from voltile.sim.float_network import FloatLayer, FloatNetwork, Join, MaxPool
 from voltile.sim.golden import (
     accumulate,
     deinterleave,
@@ -72,11 +74,13 @@ from voltile.sim.hierarchy import ClassHierarchy, Cut, read_hierarchy
 from voltile.sim.layer_costs import LayerCosts, layer_costs
 from voltile.sim.layers import activate, convolve
 from voltile.sim.networks import NETWORKS, network
+from voltile.sim.onnx_network import read_onnx
 from voltile.sim.onnx_workload import read_onnx_workload
 from voltile.sim.operating_points import OperatingPoints, Policy, operating_points
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
 from voltile.sim.pe_energy import PeEnergy, read_pe_energy
 from voltile.sim.precision_points import PrecisionPoints
+from voltile.sim.quantisation import fraction_length, quantise, range_fraction_length
 from voltile.sim.read_workload import read_workload
 from voltile.sim.sweep_table import SweepTable, sweep_columns
 from voltile.sim.topology_csv import read_topology
@@ -99,13 +103,16 @@ __all__ = [
     "ENERGY_PARTS",
     "Element",
     "EnergyTable",
+    "FixedPointJoin",
     "FixedPointLayer",
     "FixedPointNetwork",
     "FloatLayer",
     "FloatNetwork",
+    "Join",
     "LayerCosts",
     "LayerEnergies",
     "LayerShape",
+    "MaxPool",
     "Memories",
     "NETWORKS",
     "Op",
@@ -140,6 +147,7 @@ __all__ = [
     "quantise",
     "read_budget",
     "read_hierarchy",
+    "range_fraction_length",
     "read_onnx",
     "read_onnx_workload",
     "read_pe_energy",

@@ -1,6 +1,6 @@
-"""Fixed-point networks: quantisation by powers of two, and inference in exact integers."""
+"""Fixed-point networks: quantisation of all layers, and inference in exact integers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,84 +8,73 @@ import numpy.typing as npt
 
 from voltile.core import LayerError, Precision
 from voltile.sim.elements import SCALABLE, Element
-from voltile.sim.float_network import FloatArray, FloatLayer, FloatNetwork
-from voltile.sim.golden import IntArray, round_half_even
+from voltile.sim.fixed_point_layers import (
+    FixedPointJoin,
+    FixedPointLayer,
+    joined,
+    quantised_layer,
+)
+from voltile.sim.float_network import (
+    FloatLayer,
+    FloatNetwork,
+    Join,
+    MaxPool,
+    chain,
+    compute,
+)
+from voltile.sim.golden import IntArray, split
 from voltile.sim.layers import activate, convolve
-
-
-def quantise(values: npt.ArrayLike, fraction: int, bits: int) -> IntArray:
-    """Return ``clip(round(x * 2**fraction), -2**(bits-1), 2**(bits-1) - 1)`` (Eq. 3.2).
-
-    Half-even rounding. A negative fraction length is one whose lowest bit is worth more than 1.
-    """
-    scaled = np.rint(np.asarray(values, np.float64) * 2.0**fraction)
-    return np.clip(scaled, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int64)
-
-
-def fraction_length(values: npt.ArrayLike, bits: int) -> int:
-    """Return the fraction length of the least mean squared error (3.3.1).
-
-    Greedy: from the longest with which nothing is clipped, longer and longer as long as the error
-    falls.
-    """
-    array = np.asarray(values, np.float64)
-    largest = float(np.abs(array).max(initial=0.0))
-    if largest == 0.0:
-        return bits - 1
-    fraction = bits - 1 - int(np.floor(np.log2(largest)) + 1)
-    error = _squared_error(array, fraction, bits)
-    while (longer := _squared_error(array, fraction + 1, bits)) < error:
-        fraction, error = fraction + 1, longer
-    return fraction
-
-
-def _squared_error(values: FloatArray, fraction: int, bits: int) -> float:
-    return float(np.mean((values - quantise(values, fraction, bits) * 2.0**-fraction) ** 2))
-
-
-@dataclass(frozen=True)
-class FixedPointLayer:
-    """A convolution in integers.
-
-    Attributes
-    ----------
-    weight, bias : ndarray
-        As in `FloatLayer`; `width`-bit weights, and ``2 * width``-bit biases with the fraction
-        length of products, or None.
-    fraction_in, fraction_weight, fraction_out : int
-        Fraction lengths of `width`-bit activations, weights and results.
-    source : FloatLayer
-        The layer that it was made from, for stride, padding, groups, ReLU and name.
-    """
-
-    weight: IntArray
-    bias: IntArray | None
-    fraction_in: int
-    fraction_weight: int
-    fraction_out: int
-    source: FloatLayer
+from voltile.sim.packed import reconfigure_weights
+from voltile.sim.quantisation import check_inputs, fraction_length, quantise
 
 
 @dataclass(frozen=True)
 class FixedPointNetwork:
     """A network whose layers run at a precision each, from one set of weights.
 
+    Convolutions, among them fully connected layers and average pooling, take a precision; max
+    pooling and joins work on words of all bits. A feature map is written in words of half as many
+    bits when all layers that take it are of half precision; when only some are, these take the high
+    halves of its words, which are the same numbers. The input is rounded to the words of each layer
+    that takes it.
+
     Attributes
     ----------
-    layers : tuple of FixedPointLayer
-        In their order.
+    layers : tuple of FixedPointLayer or FixedPointJoin
+        In an order of computation; the last one gives the result.
     element : Element
         What computes it; its width is that of words at full precision.
+    inputs : tuple of tuple of int
+        Feature maps that each layer takes, as in `FloatNetwork`.
+    rounding : bool
+        Whether weights are rounded to half their bits (Fig. 3.5b), or truncated (Fig. 3.5a).
+    input_shape : tuple of int or None
+        Height, width and channels of the input, where they are fixed.
     """
 
-    layers: tuple[FixedPointLayer, ...]
+    layers: tuple[FixedPointLayer | FixedPointJoin, ...]
     element: Element = SCALABLE
+    inputs: tuple[tuple[int, ...], ...] = ()
+    rounding: bool = True
+    input_shape: tuple[int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", self.inputs or chain(len(self.layers)))
 
     @classmethod
     def quantised(
-        cls, network: FloatNetwork, calibration: npt.ArrayLike, element: Element = SCALABLE
+        cls,
+        network: FloatNetwork,
+        calibration: npt.ArrayLike,
+        element: Element = SCALABLE,
+        *,
+        length: Callable[[npt.ArrayLike, int], int] = fraction_length,
+        rounding: bool = True,
     ) -> "FixedPointNetwork":
         """Return a network whose fraction lengths suit a calibration set.
+
+        Weights get a shorter fraction length where their biases would not fit their 2 N bits
+        otherwise. Results get no more fraction bits than the products or maps they are made of.
 
         Parameters
         ----------
@@ -95,95 +84,213 @@ class FixedPointNetwork:
             Inputs, in the units of the network.
         element : Element
             What computes it.
+        length : callable
+            Fraction length of values in words: `fraction_length` or `range_fraction_length`.
+        rounding : bool
+            Whether weights are rounded to half their bits, or truncated.
 
         Raises
         ------
         LayerError
-            When a layer's results would need a left shift: its operands have fewer fraction bits
-            than its results.
+            When the inputs are of another shape, none or no numbers, or a result is not finite.
         """
         width = element.width
-        inputs = np.asarray(calibration, np.float64)
-        runs = [network.feature_maps(item) for item in inputs]
-        fraction_in = fraction_length(inputs, width)
-        layers = []
-        for number, layer in enumerate(network.layers):
-            fraction_weight = fraction_length(layer.weight, width)
-            fraction_out = fraction_length([maps[number + 1] for maps in runs], width)
-            product = fraction_in + fraction_weight
-            if product < fraction_out:
+        inputs = check_inputs(calibration, network.input_shape)
+        maps = {0: list(inputs)}
+        fractions = [length(inputs, width)]
+        layers: list[FixedPointLayer | FixedPointJoin] = []
+        for number, (layer, taken) in enumerate(zip(network.layers, network.inputs, strict=True)):
+            results = [
+                compute(layer, each) for each in zip(*(maps[item] for item in taken), strict=True)
+            ]
+            if not np.isfinite(results).all():
+                raise LayerError(f"'{layer.name}' has results that are not finite")
+            before = tuple(fractions[item] for item in taken)
+            match layer:
+                case FloatLayer():
+                    longest = length(results, width)
+                    layers.append(quantised_layer(layer, before[0], longest, width, length))
+                case MaxPool():
+                    layers.append(FixedPointJoin(before, before[0], layer))
+                case Join():
+                    longest = min(length(results, width), max(before))
+                    layers.append(FixedPointJoin(before, longest, layer))
+            fractions.append(layers[-1].fraction_out)
+            maps[number + 1] = results
+            last = {item for later in network.inputs[number + 1 :] for item in later}
+            maps = {item: kept for item, kept in maps.items() if item in last}
+        return cls(tuple(layers), element, network.inputs, rounding, network.input_shape)
+
+    @property
+    def array_layers(self) -> tuple[int, ...]:
+        """Numbers of the layers that take a precision."""
+        return tuple(
+            number for number, layer in enumerate(self.layers) if isinstance(layer, FixedPointLayer)
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers that take a precision."""
+        return tuple(layer.source.name for layer in self.convolutions)
+
+    @property
+    def convolutions(self) -> tuple[FixedPointLayer, ...]:
+        """Layers that take a precision."""
+        return tuple(layer for layer in self.layers if isinstance(layer, FixedPointLayer))
+
+    @property
+    def fraction_in(self) -> int:
+        """Fraction length of an input in words of all bits."""
+        for layer, taken in zip(self.layers, self.inputs, strict=True):
+            if 0 in taken:
+                if isinstance(layer, FixedPointLayer):
+                    return layer.fraction_in
+                return layer.fractions_in[taken.index(0)]
+        raise LayerError("no layer takes the input")
+
+    def by_layer(self, precisions: Sequence[Precision]) -> list[Precision | None]:
+        """Return the precision of every layer, None where it takes none.
+
+        Raises
+        ------
+        LayerError
+            When there is not one for each that takes one, or the element lacks it.
+        """
+        array = self.array_layers
+        if len(precisions) != len(array):
+            raise LayerError(
+                f"{len(array)} layers need a precision each, {len(precisions)} are given"
+            )
+        for precision in precisions:
+            if precision not in self.element.products:
+                has = ", ".join(item.name.lower() for item in self.element.products)
                 raise LayerError(
-                    f"'{layer.name}' has products of {product} and results of {fraction_out} "
-                    "fraction bits"
+                    f"precisions of '{self.element.name}' are {has}, not "
+                    f"{getattr(precision, 'name', str(precision)).lower()}"
                 )
-            bias = None if layer.bias is None else quantise(layer.bias, product, 2 * width)
-            layers.append(
-                FixedPointLayer(
-                    quantise(layer.weight, fraction_weight, width), bias,
-                    fraction_in, fraction_weight, fraction_out, layer,
-                )
-            )  # fmt: skip
-            fraction_in = fraction_out
-        return cls(tuple(layers), element)
+        given = dict(zip(array, precisions, strict=True))
+        return [given.get(number) for number in range(len(self.layers))]
 
     def enter(self, values: npt.ArrayLike, precision: Precision) -> IntArray:
-        """Return an input as the first layer takes it at a precision."""
-        bits, lost = _word(self.element.width, precision)
-        return quantise(values, self.layers[0].fraction_in - lost, bits)
+        """Return an input as a first layer takes it at a precision."""
+        bits, lost = self.word(precision)
+        return quantise(values, self.fraction_in - lost, bits)
 
     def weight(self, number: int, precision: Precision) -> IntArray:
         """Return the weights of a layer as the element takes them at a precision.
 
-        Where it does not round them itself, they come rounded to half of their bits (Fig. 3.5).
+        Where it does not round them itself, they come reduced to half of their bits (Fig. 3.5); for
+        truncation it gets words whose low halves are zero, which its rounding leaves as they are.
         """
-        weight, width = self.layers[number].weight, self.element.width
-        kept = self.element.weight_bits(precision) == width
-        return weight if kept else round_half_even(weight, width)
+        layer, width = self.layers[number], self.element.width
+        assert isinstance(layer, FixedPointLayer)
+        weight = layer.weight
+        if precision is Precision.FULL:
+            return weight
+        if self.element.weight_bits(precision) < width:
+            return reconfigure_weights(weight, width, self.rounding)
+        return weight if self.rounding else split(weight, width)[0] << width // 2
 
     def position(self, number: int, precisions: Sequence[Precision]) -> int:
-        """Return the right shift of the results of a layer, for the precision of the next one."""
+        """Return the right shift of the results of a layer, for the layers that take them."""
         layer = self.layers[number]
-        _, lost = _word(self.element.width, self._next(number, precisions))
+        _, lost = self._written(number, self.by_layer(precisions))
+        if isinstance(layer, FixedPointJoin):
+            return layer.longest - layer.fraction_out + lost
         return layer.fraction_in + layer.fraction_weight - layer.fraction_out + lost
 
     def narrow(self, number: int, precisions: Sequence[Precision]) -> bool:
         """Return whether results of a layer have half of the bits."""
-        return self._next(number, precisions) is Precision.HALF
+        return self._narrow(number + 1, self.by_layer(precisions))
 
-    def _next(self, number: int, precisions: Sequence[Precision]) -> Precision:
-        """Return the precision of the layer after; what leaves the network has all bits."""
-        return precisions[number + 1] if number + 1 < len(precisions) else Precision.FULL
+    def word(self, precision: Precision | None) -> tuple[int, int]:
+        """Return the bits of an activation, and how many lower ones it lacks."""
+        width = self.element.width
+        return (width // 2, width // 2) if precision is Precision.HALF else (width, 0)
+
+    def _narrow(self, item: int, setting: Sequence[Precision | None]) -> bool:
+        """Return whether all layers that take a feature map are of half precision.
+
+        What leaves the network has all bits.
+        """
+        readers = {setting[number] for number, taken in enumerate(self.inputs) if item in taken}
+        return readers == {Precision.HALF}
+
+    def _written(self, number: int, setting: Sequence[Precision | None]) -> tuple[int, int]:
+        return self.word(Precision.HALF if self._narrow(number + 1, setting) else None)
 
     def feature_maps(
         self,
         values: npt.ArrayLike,
         precisions: Sequence[Precision],
     ) -> list[IntArray]:
-        """Return the input and the results of every layer, in integers.
+        """Return the input, as the first layer takes it, and the results of every layer.
 
         Parameters
         ----------
         values : array_like, shape (height, width, channels)
             An input, in the units of the network.
         precisions : sequence of Precision
-            One per layer.
+            One per layer that takes one.
+
+        Raises
+        ------
+        LayerError
+            When there is not one for each, or the element lacks it.
         """
-        if len(precisions) != len(self.layers):
-            raise LayerError(f"{len(self.layers)} layers need a precision each, "
-                             f"{len(precisions)} are given")  # fmt: skip
-        maps = [self.enter(values, precisions[0])]
-        for number, layer in enumerate(self.layers):
-            source = layer.source
-            sums = convolve(
-                maps[-1], self.weight(number, precisions[number]), layer.bias,
-                precision=precisions[number], stride=source.stride, padding=source.padding,
-                groups=source.groups, element=self.element,
-            )  # fmt: skip
-            bits, _ = _word(self.element.width, self._next(number, precisions))
-            maps.append(activate(sums, self.position(number, precisions), bits, source.relu))
+        setting = self.by_layer(precisions)
+        maps = [self.enter(values, setting[0] or Precision.FULL)]
+        for number, taken in enumerate(self.inputs):
+            acts = [self._taken(item, values, maps[item], number, setting) for item in taken]
+            bits, lost = self._written(number, setting)
+            maps.append(self.results(number, acts, setting[number], bits, lost))
         return maps
 
+    def _taken(
+        self, item: int, values: npt.ArrayLike, words: IntArray, number: int,
+        setting: Sequence[Precision | None],
+    ) -> IntArray:  # fmt: skip
+        """Return a feature map as a layer takes it."""
+        precision = setting[number] or Precision.FULL
+        if item == 0:
+            return self.enter(values, precision)
+        _, lost = self.word(precision)
+        return words if self._narrow(item, setting) else words >> lost
 
-def _word(width: int, precision: Precision) -> tuple[int, int]:
-    """Return the bits of an activation, and how many lower ones it lacks."""
-    return (width // 2, width // 2) if precision is Precision.HALF else (width, 0)
+    def results(
+        self, number: int, acts: Sequence[IntArray], precision: Precision | None, bits: int,
+        lost: int = 0,
+    ) -> IntArray:  # fmt: skip
+        """Return what a layer writes.
+
+        Parameters
+        ----------
+        number : int
+            Number of the layer.
+        acts : sequence of ndarray, shape (height, width, channels)
+            What it takes, in words of its precision.
+        precision : Precision or None
+            Of a convolution.
+        bits, lost : int
+            Bits of a result, and how many lower ones it lacks.
+        """
+        layer, source = self.layers[number], self.layers[number].source
+        if isinstance(layer, FixedPointLayer):
+            assert precision is not None
+            sums = convolve(
+                acts[0], self.weight(number, precision), layer.bias, precision=precision,
+                stride=layer.source.stride, padding=layer.source.padding,
+                groups=layer.source.groups, element=self.element,
+            )  # fmt: skip
+            position = layer.fraction_in + layer.fraction_weight - layer.fraction_out
+        else:
+            sums = joined(layer, acts)
+            position = layer.longest - layer.fraction_out
+        return activate(sums, position + lost, bits, source.relu, self.ceiling(number, lost))
+
+    def ceiling(self, number: int, lost: int = 0) -> int | None:
+        """Return the largest result of a layer that its activation lets through, or None."""
+        layer = self.layers[number]
+        if layer.source.ceiling is None:
+            return None
+        return int(np.floor(layer.source.ceiling * 2.0 ** (layer.fraction_out - lost)))

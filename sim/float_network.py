@@ -1,17 +1,13 @@
-"""Networks as ONNX files give them: chains of convolutions in floating point."""
+"""Networks in floating point: convolutions, pooling and joins of feature maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from voltile.core import LayerError
-from voltile.sim.onnx_graph import load_onnx
-from voltile.sim.onnx_graph import padding as onnx_padding
 from voltile.sim.windows import windows
 
 FloatArray = NDArray[np.float64]
@@ -40,6 +36,8 @@ class FloatLayer:
         Groups of channels that do not see each other.
     relu : bool
         Whether negative results become zero.
+    ceiling : float or None
+        What larger results become, as 6 in ReLU6.
     """
 
     name: str
@@ -49,22 +47,61 @@ class FloatLayer:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
     relu: bool = False
+    ceiling: float | None = None
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """The largest value of every window and channel; padding never is the largest.
+
+    Attributes as of `FloatLayer`; `kernel` is the rows and columns of a window.
+    """
+
+    name: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    relu: bool = False
+    ceiling: float | None = None
+
+
+@dataclass(frozen=True)
+class Join:
+    """Feature maps added element by element, or put one behind the other by their channels.
+
+    Attributes as of `FloatLayer`; `concatenates` says which of both.
+    """
+
+    name: str
+    concatenates: bool = False
+    relu: bool = False
+    ceiling: float | None = None
+
+
+AnyLayer = FloatLayer | MaxPool | Join
 
 
 @dataclass(frozen=True)
 class FloatNetwork:
-    """Layers, each of which takes the feature map of the one before.
+    """Layers in an order of computation; the last one gives the result.
 
     Attributes
     ----------
     input_shape : tuple of int
         Height, width and channels of the input.
-    layers : tuple of FloatLayer
+    layers : tuple of FloatLayer, MaxPool or Join
         In their order.
+    inputs : tuple of tuple of int
+        Feature maps that each layer takes: 0 is the input of the network, 1 the result of the
+        first layer, and so on. Without it, each takes the one before.
     """
 
     input_shape: tuple[int, int, int]
-    layers: tuple[FloatLayer, ...]
+    layers: tuple[AnyLayer, ...]
+    inputs: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", self.inputs or chain(len(self.layers)))
 
     def feature_maps(self, values: npt.ArrayLike) -> list[FloatArray]:
         """Return the input and the results of every layer.
@@ -75,157 +112,61 @@ class FloatNetwork:
             An input.
         """
         maps = [np.asarray(values, np.float64)]
-        for layer in self.layers:
-            maps.append(_convolved(layer, maps[-1]))
+        for layer, taken in zip(self.layers, self.inputs, strict=True):
+            maps.append(compute(layer, [maps[item] for item in taken]))
         return maps
 
 
+def chain(count: int) -> tuple[tuple[int, ...], ...]:
+    """Return what layers take of which each takes the one before."""
+    return tuple((number,) for number in range(count))
+
+
+def compute(layer: AnyLayer, maps: Sequence[FloatArray]) -> FloatArray:
+    """Return the results of a layer in floating point.
+
+    Parameters
+    ----------
+    layer : FloatLayer, MaxPool or Join
+        Layer.
+    maps : sequence of ndarray, shape (height, width, channels)
+        What it takes.
+    """
+    match layer:
+        case FloatLayer():
+            result = _convolved(layer, maps[0])
+        case MaxPool():
+            result = max_pool(layer, maps[0])
+        case Join():
+            result = np.concatenate(maps, axis=-1) if layer.concatenates else sum_of(maps)
+    if layer.relu:
+        result = np.maximum(result, 0)
+    return result if layer.ceiling is None else np.minimum(result, layer.ceiling)
+
+
+def sum_of(maps: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return the sum of feature maps of one shape."""
+    total: NDArray[Any] = np.sum(np.stack(maps), axis=0)
+    return total
+
+
+def max_pool(layer: MaxPool, act: NDArray[Any]) -> NDArray[Any]:
+    """Return the largest value of every window, of floating point or integers."""
+    top, left, bottom, right = layer.padding
+    lowest = act.min()  # never above the largest of a window, which holds more than padding
+    padded = np.pad(act, ((top, bottom), (left, right), (0, 0)), constant_values=lowest)
+    seen = windows(padded, layer.kernel, layer.stride, (0, 0, 0, 0))
+    largest: NDArray[Any] = seen[:, :, 0].max(axis=(2, 3))
+    return largest
+
+
 def _convolved(layer: FloatLayer, act: FloatArray) -> FloatArray:
-    """Return the results of a layer in floating point."""
+    """Return the results of a convolution, before what follows it."""
     kernel = layer.weight.shape[1:3]
     seen = windows(act, kernel, layer.stride, layer.padding, layer.groups)
-    weight = layer.weight.reshape(layer.groups, -1, *layer.weight.shape[1:])
-    sums = np.einsum("yxgijc,goijc->yxgo", seen, weight, optimize=True)
-    bias = 0.0 if layer.bias is None else layer.bias
-    result: FloatArray = sums.reshape(*sums.shape[:2], -1) + bias
-    return np.maximum(result, 0) if layer.relu else result
-
-
-def read_onnx(path: Path) -> FloatNetwork:
-    """Return the network of an ONNX file.
-
-    A chain of Conv, Gemm, Relu, GlobalAveragePool and Flatten or Reshape nodes. Nothing in the file
-    is executed.
-
-    Raises
-    ------
-    LayerError
-        When the file is none, or holds what is not supported, which the message names.
-    """
-    import onnx
-
-    graph = load_onnx(path, external_data=True).graph
-    constants = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
-    inputs = [item for item in graph.input if item.name not in constants]
-    if len(inputs) != 1:
-        raise LayerError(f"{path}: a network has one input, not {len(inputs)}")
-    sizes = [size.dim_value for size in inputs[0].type.tensor_type.shape.dim]
-    if len(sizes) != 4 or min(sizes[1:]) < 1:
-        raise LayerError(f"{path}: the input must be of batch x channels x height x width")
-    chain = _Chain(str(path), inputs[0].name, (sizes[2], sizes[3], sizes[1]), constants)
-    for node in graph.node:
-        attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
-        chain.add(node, attributes)
-    return FloatNetwork((sizes[2], sizes[3], sizes[1]), tuple(chain.layers))
-
-
-class _Chain:
-    """Builds layers node by node; `shape` is that of the feature map so far,
-    and `is_flat` says that only fully connected layers may follow."""
-
-    def __init__(self, path: str, tensor: str, shape: tuple[int, int, int], constants: Any):
-        self.path = path
-        self.tensor = tensor
-        self.shape = shape
-        self.constants = constants
-        self.is_flat = False
-        self.layers: list[FloatLayer] = []
-
-    def add(self, node: Any, attributes: dict[str, Any]) -> None:
-        name = node.name or node.output[0]
-        kinds = {
-            "Conv": self._conv,
-            "Gemm": self._gemm,
-            "Relu": self._relu,
-            "GlobalAveragePool": self._average,
-            "Flatten": self._flatten,
-            "Reshape": self._flatten,
-        }
-        if node.op_type not in kinds:
-            raise LayerError(f"{self.path}: '{name}' is a {node.op_type}, which is not supported")
-        if node.input[0] != self.tensor:
-            raise LayerError(f"{self.path}: '{name}' does not follow the node before it")
-        if self.is_flat and node.op_type in ("Conv", "GlobalAveragePool"):
-            raise LayerError(f"{self.path}: '{name}' takes a feature map that is flattened")
-        operands = [self._constant(item, name) for item in node.input[1:] if item]
-        kinds[node.op_type](name, operands, attributes)
-        self.tensor = node.output[0]
-
-    def _constant(self, tensor: str, name: str) -> FloatArray:
-        if tensor not in self.constants:
-            raise LayerError(f"{self.path}: operand '{tensor}' of '{name}' is not a constant")
-        values: FloatArray = np.asarray(self.constants[tensor], np.float64)
-        return values
-
-    def _conv(self, name: str, operands: Sequence[FloatArray], attributes: dict[str, Any]) -> None:
-        weight = np.moveaxis(operands[0], 1, -1)
-        if weight.ndim != 4 or set(attributes.get("dilations", [1])) != {1}:
-            raise LayerError(f"{self.path}: '{name}' is not a convolution of two dimensions, "
-                             "or a dilated one")  # fmt: skip
-        kernel, stride = weight.shape[1:3], tuple(attributes.get("strides", (1, 1)))
-        padding = self._padding(name, attributes, kernel, stride)
-        self._append(
-            FloatLayer(name, weight, operands[1] if len(operands) > 1 else None, stride, padding,
-                       attributes.get("group", 1))
-        )  # fmt: skip
-
-    def _padding(
-        self, name: str, attributes: dict[str, Any], kernel: Sequence[int], stride: Sequence[int]
-    ) -> tuple[int, int, int, int]:
-        where = f"{self.path}: '{name}'"
-        return onnx_padding(where, attributes, self.shape[:2], kernel, stride)
-
-    def _gemm(self, name: str, operands: Sequence[FloatArray], attributes: dict[str, Any]) -> None:
-        scales = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
-        if scales != (1.0, 1.0) or attributes.get("transA", 0):
-            raise LayerError(f"{self.path}: '{name}' scales or transposes its input")
-        matrix = operands[0] if attributes.get("transB", 0) else operands[0].T
-        height, width, channels = self.shape
-        if matrix.shape[1] != height * width * channels:
-            raise LayerError(
-                f"{self.path}: '{name}' takes {matrix.shape[1]} values, the feature map has "
-                f"{height * width * channels}"
-            )
-        # A flattened feature map of ONNX runs over its channels first.
-        weight = matrix.reshape(-1, channels, height, width)
-        bias = operands[1] if len(operands) > 1 else None
-        self._append(FloatLayer(name, np.moveaxis(weight, 1, -1), bias))
-
-    def _relu(self, name: str, operands: Sequence[FloatArray], attributes: dict[str, Any]) -> None:
-        if not self.layers:
-            raise LayerError(f"{self.path}: '{name}' has no layer before it")
-        self.layers[-1] = FloatLayer(**{**vars(self.layers[-1]), "relu": True})
-
-    def _average(
-        self, name: str, operands: Sequence[FloatArray], attributes: dict[str, Any]
-    ) -> None:
-        height, width, channels = self.shape
-        weight = np.full((channels, height, width, 1), 1 / (height * width))
-        self._append(FloatLayer(name, weight, None, groups=channels))
-
-    def _flatten(
-        self, name: str, operands: Sequence[FloatArray], attributes: dict[str, Any]
-    ) -> None:
-        """Leave the feature map as it is: a fully connected layer takes it as it lies."""
-        self.is_flat = True
-
-    def _append(self, layer: FloatLayer) -> None:
-        height, width, channels = self.shape
-        outputs, kernel_height, kernel_width, inputs = layer.weight.shape
-        if channels != inputs * layer.groups:
-            raise LayerError(
-                f"{self.path}: '{layer.name}' takes {inputs * layer.groups} channels, the feature "
-                f"map has {channels}"
-            )
-        top, left, bottom, right = layer.padding
-        self.shape = (
-            (height + top + bottom - kernel_height) // layer.stride[0] + 1,
-            (width + left + right - kernel_width) // layer.stride[1] + 1,
-            outputs,
-        )
-        if min(self.shape) < 1:
-            raise LayerError(
-                f"{self.path}: a kernel of {kernel_height} x {kernel_width} of '{layer.name}' does "
-                f"not fit a feature map of {height} x {width}"
-            )
-        self.layers.append(layer)
+    height, width = seen.shape[:2]
+    rows = np.moveaxis(seen.reshape(height * width, layer.groups, -1), 1, 0)
+    weight = layer.weight.reshape(layer.groups, -1, rows.shape[-1])
+    sums = np.moveaxis(rows @ weight.swapaxes(1, 2), 0, 1).reshape(height, width, -1)
+    result: FloatArray = sums if layer.bias is None else sums + layer.bias
+    return result

@@ -76,7 +76,9 @@ def convolve(
     return np.concatenate(sums, axis=-1)
 
 
-def activate(sums: IntArray, position: int, bits: int, relu: bool = False) -> IntArray:
+def activate(
+    sums: IntArray, position: int, bits: int, relu: bool = False, ceiling: int | None = None
+) -> IntArray:
     """Return what a layer writes back: shifted right, clamped to `bits` bits, without negatives.
 
     Parameters
@@ -89,6 +91,9 @@ def activate(sums: IntArray, position: int, bits: int, relu: bool = False) -> In
         Word length of the next layer.
     relu : bool
         Whether negative results become zero.
+    ceiling : int, optional
+        What larger results become.
     """
     word, _ = write_back(sums, position, bits)
-    return np.maximum(word, 0) if relu else word
+    word = np.maximum(word, 0) if relu else word
+    return word if ceiling is None else np.minimum(word, ceiling)

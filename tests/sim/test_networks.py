@@ -12,6 +12,7 @@ from voltile.sim import (
     fraction_length,
     quantise,
     read_onnx,
+    read_onnx_workload,
 )
 
 onnx = pytest.importorskip("onnx")
@@ -84,10 +85,10 @@ def test_layers_of_a_file_compute_what_onnxruntime_does(attributes, tmp_path):
         ([("Relu", ["input"], {})], "'n0' has no layer before it"),
         (
             [("Conv", ["input", "w"], {}), ("Conv", ["input", "w"], {})],
-            "'n1' does not follow the node before it",
+            "nothing takes the result of 'n0'",
         ),
         ([("Gemm", ["input", "m"], {"transB": 1})], "takes 6 values, the feature map has 40"),
-        ([("Constant", [], {"value_float": 1.0})], "'n0' is a Constant, which is not supported"),
+        ([("Constant", [], {"value_string": "a"})], "'n0' is a Constant of value_string, which"),
         (
             [("Flatten", ["input"], {}), ("Conv", ["n0", "w"], {})],
             "'n1' takes a feature map that is flattened",
@@ -97,6 +98,51 @@ def test_layers_of_a_file_compute_what_onnxruntime_does(attributes, tmp_path):
             "a kernel of 6 x 2 of 'n0' does not fit a feature map of 5 x 4",
         ),
         ([("Conv", ["input", "x"], {})], "takes 3 channels, the feature map has 2"),
+        ([("LSTM", ["input", "w"], {})], "'n0' is a LSTM, which is not supported"),
+        (
+            [("Conv", ["input", "w"], {}), ("HardSwish", ["n0"], {})],
+            "'n1' is a HardSwish, which is not supported",
+        ),
+        (
+            [("Conv", ["input", "w"], {}), ("Softmax", ["n0"], {}), ("Relu", ["n1"], {})],
+            "'n2' follows a Softmax",
+        ),
+        (
+            [("Conv", ["input", "s"], {}), ("Relu", ["n0"], {}), ("Add", ["n0", "n1"], {})],
+            "'n2' takes 'n0', which is no feature map",
+        ),
+        (
+            [("Conv", ["input", "s"], {}), ("MaxPool", ["n0"], {"kernel_shape": [1, 1]}),
+             ("Relu", ["n0"], {})],
+            "'n2' follows 'n0', which others take without it",
+        ),
+        (
+            [("Conv", ["input", "w"], {}), ("Add", ["input", "n0"], {})],
+            r"'n1' joins feature maps of \[\(5, 4, 2\), \(3, 3, 2\)\], or not by their channels",
+        ),
+        (
+            [("Conv", ["input", "s"], {}), ("Concat", ["input", "n0"], {"axis": 2})],
+            "or not by their channels",
+        ),
+        (
+            [("MaxPool", ["input"], {"kernel_shape": [2, 2]}),
+             ("BatchNormalization", ["n0", "v", "v", "v", "v"], {})],
+            r"'n1' \(BatchNormalization\) does not follow a convolution at once",
+        ),
+        ([("Conv", ["input", "s"], {}), ("Clip", ["n0", "v0"], {})], "clips from 1.0 to None"),
+        ([("Conv", ["input", "s"], {"strides": [0, 1]})], "'n0' is no valid Conv"),
+        (
+            [("AveragePool", ["input"], {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1]})],
+            "'n0' averages over less at the border than elsewhere",
+        ),
+        (
+            [("MaxPool", ["input"], {"kernel_shape": [2, 2], "ceil_mode": 1})],
+            "'n0' is dilated, or its windows reach over the padding",
+        ),
+        (
+            [("Reshape", ["input", "q"], {}), ("Gemm", ["n0", "m"], {})],
+            "'n0' does not flatten a feature map to one row an input",
+        ),
     ],
 )
 def test_what_is_not_supported_is_named(nodes, message, tmp_path):
@@ -106,11 +152,20 @@ def test_what_is_not_supported_is_named(nodes, message, tmp_path):
             for number, (kind, inputs, attributes) in enumerate(nodes)]  # fmt: skip
     constants = {
         "w": np.ones((2, 2, 3, 2)), "m": np.ones((3, 6)), "x": np.ones((2, 3, 3, 2)),
-        "l": np.ones((2, 2, 6, 2)),
+        "l": np.ones((2, 2, 6, 2)), "s": np.ones((2, 2, 1, 1)), "v": np.ones(2),
+        "v0": np.ones(()), "q": np.ones(4),
     }  # fmt: skip
     path = write_model(tmp_path / "net.onnx", made, constants)
     with pytest.raises(LayerError, match=message):
         read_onnx(path)
+
+
+def test_layers_are_named_as_in_the_workload(keyword_spotting):
+    """So that energy tables join."""
+    model, *_ = keyword_spotting
+    workload = read_onnx_workload(model)
+    names = [layer.name for layer in read_onnx(model).layers]
+    assert names == [layer.name for layer in workload.layers if layer.op.on_array]
 
 
 def test_a_file_that_is_none_is_named(tmp_path):
