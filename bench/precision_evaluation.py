@@ -1,0 +1,162 @@
+"""Precision settings of the keyword-spotting network: accuracy, and the speed of evaluating many.
+
+Top-1 accuracy on 300 inputs that took no part in calibration, in floating point and with all layers
+at one precision, by rounding and by truncation. Then 2000 evaluations on the 100 calibration inputs
+as genetic searches ask for them, a generation of 100 at a time: a random walk, whose generations
+are uniform crossovers and flips (one layer in expectation) of the one before; and a selection,
+which goes on from the settings that fewest others dominate in divergence and in passes over
+operands. Beside it what 2000 candidates take alone: by the same layers without anything kept, and
+each as a QDQ file of its own under onnxruntime, session included. Ratios are of processor times.
+Needs MODELS_ROOT with kws_dscnn.onnx and kws01_dev.npz.
+
+    ./run python bench/precision_evaluation.py --pe scalable
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from prepared import faults_through, parser_of
+
+from voltile.core import VoltileError
+from voltile.flows.operands import read_inputs
+from voltile.sim import (
+    ELEMENTS,
+    Element,
+    FixedPointNetwork,
+    FloatNetwork,
+    PrecisionEvaluator,
+    qdq_model,
+    read_onnx,
+)
+
+CALIBRATION, POPULATION, EVALUATIONS, ALONE = 100, 100, 2000, 30
+
+
+def main(element: Element, memory: int) -> None:
+    """Print both tables."""
+    folder = Path(os.environ.get("MODELS_ROOT", ""))
+    model, data = folder / "kws_dscnn.onnx", folder / "kws01_dev.npz"
+    if not (model.is_file() and data.is_file()):
+        raise VoltileError("MODELS_ROOT must hold kws_dscnn.onnx and kws01_dev.npz")
+    floats, values = read_onnx(model), read_inputs(data)
+    with np.load(data) as arrays:
+        classes = arrays["y"]
+    accuracies(floats, values, classes, element)
+    speeds(floats, values[:CALIBRATION], element, memory)
+
+
+def accuracies(
+    floats: FloatNetwork, values: np.ndarray, classes: np.ndarray, element: Element
+) -> None:
+    """Print the top-1 accuracy of every precision."""
+    test, wanted = values[CALIBRATION:], classes[CALIBRATION:]
+    found = [floats.feature_maps(item)[-1].argmax() for item in test]
+    print("| all layers | top-1 [%] |\n| --- | --- |")
+    print(f"| floating point | {100 * np.mean(found == wanted):.2f} |")
+    for rounding in (True, False):
+        network = FixedPointNetwork.quantised(
+            floats, values[:CALIBRATION], element, rounding=rounding
+        )
+        evaluator = PrecisionEvaluator(network, test)
+        codes = range(len(evaluator.precisions))
+        logits = evaluator.evaluate([[code] * len(network.names) for code in codes])
+        for code in codes if rounding else codes[1:]:
+            share = 100 * np.mean(logits[code].argmax(axis=1) == wanted)
+            how = "" if not code else ", rounded" if rounding else ", truncated"
+            print(f"| {evaluator.precisions[code].name.lower()}{how} | {share:.2f} |")
+
+
+def speeds(floats: FloatNetwork, values: np.ndarray, element: Element, memory: int) -> None:
+    """Print what evaluations take together and alone."""
+    network = FixedPointNetwork.quantised(floats, values, element)
+    alone = PrecisionEvaluator(network, values, memory_bytes=1)
+    layers, modes = len(network.names), len(alone.precisions)
+    settings = np.random.default_rng(1).integers(0, modes, (ALONE, layers))
+    alone.evaluate([[code] * layers for code in range(modes)])
+    single = timed(lambda: [alone.evaluate(setting[None]) for setting in settings])
+    files = timed(lambda: [as_file(alone, values, setting) for setting in settings])
+    print("\n| evaluations | new settings | layers computed | wall [s] | CPU [s] | "
+          "alone: CPU [s] | ratio | as files: CPU [s] | ratio |")  # fmt: skip
+    print("| --- |" + " --- |" * 8)
+    for name, searches in (("random walk", False), ("selection", True)):
+        evaluator = PrecisionEvaluator(network, values, memory_bytes=memory)
+        generations = populations(evaluator, np.random.default_rng(0), searches)
+        wall, cpu = timed(lambda made=generations: sum(1 for _ in made))
+        counts, scale = evaluator.counts, EVALUATIONS / ALONE
+        print(
+            f"| {counts.asked}, {name} | {counts.evaluated} | {counts.layers} of "
+            f"{counts.asked * layers} | {wall:.1f} | {cpu:.1f} | {single[1] * scale:.1f} | "
+            f"{single[1] * scale / cpu:.1f} | {files[1] * scale:.1f} | "
+            f"{files[1] * scale / cpu:.1f} |"
+        )
+
+
+def populations(
+    evaluator: PrecisionEvaluator, rng: np.random.Generator, searches: bool
+) -> Iterator[np.ndarray]:
+    """Yield generations after their evaluation."""
+    size, modes = (POPULATION, len(evaluator.names)), len(evaluator.precisions)
+    full = softmax(evaluator.evaluate(np.zeros((1, size[1]), int)))
+    evaluator.counts.asked = 0
+    kept = children = rng.integers(0, modes, size)
+    for _ in range(EVALUATIONS // POPULATION):
+        evaluator.evaluate(children)
+        yield children
+        parents = children
+        if searches:
+            kept = np.unique(np.concatenate([kept, children]), axis=0)
+            parents = kept = best(evaluator, kept, full)
+        first, second = parents[rng.integers(0, len(parents), (2, POPULATION))]
+        children = np.where(rng.random(size) < 0.5, first, second)
+        flips = rng.random(size) < 1 / size[1]
+        children = np.where(flips, rng.integers(0, modes, size), children)
+
+
+def best(evaluator: PrecisionEvaluator, settings: np.ndarray, full: np.ndarray) -> np.ndarray:
+    """Return the settings that fewest others dominate."""
+    shares = softmax(evaluator.evaluate(settings))
+    evaluator.counts.asked -= len(settings)
+    divergence = (full * np.log(full / shares)).sum(axis=2).mean(axis=1)
+    passes = np.array([item.passes for item in evaluator.precisions])[settings].sum(axis=1)
+    goals = np.stack([divergence, passes], axis=1)
+    no_worse = (goals[None] <= goals[:, None]).all(axis=2)
+    better = (goals[None] < goals[:, None]).any(axis=2)
+    dominated = (no_worse & better).sum(axis=1)
+    return settings[np.argsort(dominated, kind="stable")[:POPULATION]]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities, none of them zero."""
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True).astype(float)) + 1e-12
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def as_file(evaluator: PrecisionEvaluator, values: np.ndarray, setting: np.ndarray) -> np.ndarray:
+    """Return the logits of a setting by an ONNX file of its own."""
+    import onnxruntime
+
+    precisions = [evaluator.precisions[code] for code in setting]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # others would be counted while they wait, too
+    session = onnxruntime.InferenceSession(qdq_model(evaluator.network, precisions), options)
+    feed = np.ascontiguousarray(np.moveaxis(values, -1, 1), np.float32)
+    return session.run(None, {"input": feed})[0]
+
+
+def timed(action: Callable[[], object]) -> tuple[float, float]:
+    """Return wall-clock and processor time [s]."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    action()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+if __name__ == "__main__":
+    parser = parser_of(__doc__)
+    parser.add_argument("--pe", choices=ELEMENTS, default="dual", help="element of the array")
+    parser.add_argument("--memory-mib", type=int, default=1024, help="feature maps kept [MiB]")
+    given = parser.parse_args()
+    with faults_through(parser):
+        main(ELEMENTS[given.pe], given.memory_mib << 20)
