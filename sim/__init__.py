@@ -30,7 +30,6 @@ ENERGY_PARTS : what it is made of.
 EnergyTable : the look-up table of it, as CSV, JSON and Parquet.
 SweepTable, sweep_columns : what whole networks cost on many arrays, a row per operating point.
 WeightReconfiguration, weight_reconfiguration : what it costs to change the weights' precision.
-quantise, fraction_length : Eq. 3.2, and the length of the least squared error.
 softmax, kl_divergence, top_1 : what logits say (Eq. 3.3, 3.4).
 ClassHierarchy, Cut, read_hierarchy : multilevel classification (Eq. 3.7).
 operations : the effort of layers (Eq. 3.9, Table 3.9).
@@ -39,6 +38,24 @@ Budget, BudgetRun, read_budget, run_under_budget : precision that follows an ene
 FloatNetwork, FloatLayer, MaxPool, Join, read_onnx : a network in floating point, from an ONNX file.
 FixedPointNetwork, FixedPointLayer, FixedPointJoin : the same in integers, at a precision per layer.
 quantise, fraction_length, range_fraction_length : Eq. 3.2; lengths of least error, and by Eq. 3.8.
+Emulator : layers of such a network under onnxruntime, integer for integer the same.
+PrecisionEvaluator, EvaluationCounts : logits at many precision settings, and what that took.
+qdq_model, layer_flags : a setting as an ONNX file, and as flags for the accelerator.
+
+How a network is evaluated at precisions per layer
+--------------------------------------------------
+::
+
+    network = FixedPointNetwork.quantised(read_onnx(path), calibration, DUAL)
+    evaluator = PrecisionEvaluator(network, calibration)
+    settings = np.zeros((1, len(network.names)), int)   # a column per name; 0 is full precision
+    logits = evaluator.evaluate(settings)               # (settings, inputs, classes), exact
+    precisions = [evaluator.precisions[code] for code in settings[0]]
+    Path("setting.onnx").write_bytes(qdq_model(network, precisions))
+    flags = layer_flags(network, precisions)
+
+Inputs are of (inputs, height, width, channels). `network.names` are the layers that take a
+precision: convolutions, fully connected layers, average pooling, named as in a `Workload`.
 """
 
 from voltile.sim.accelerator_jobs import AcceleratorCounts, accelerator_counts
@@ -48,6 +65,7 @@ from voltile.sim.classification import kl_divergence, softmax, top_1
 from voltile.sim.cycles import ScaleSimCounts, layer_cycles, scale_sim_counts
 from voltile.sim.effort import operations
 from voltile.sim.elements import DUAL, ELEMENTS, SCALABLE, SPATIAL, Element
+from voltile.sim.emulation import Emulator
 from voltile.sim.energy_model import (
     ENERGY_PARTS,
     Control,
@@ -80,9 +98,11 @@ from voltile.sim.operating_points import OperatingPoints, Policy, operating_poin
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
 from voltile.sim.pe_energy import PeEnergy, read_pe_energy
 from voltile.sim.precision_points import PrecisionPoints
+from voltile.sim.precision_evaluator import EvaluationCounts, PrecisionEvaluator
 from voltile.sim.quantisation import fraction_length, quantise, range_fraction_length
 from voltile.sim.read_workload import read_workload
 from voltile.sim.sweep_table import SweepTable, sweep_columns
+from voltile.sim.setting_export import layer_flags, qdq_model
 from voltile.sim.topology_csv import read_topology
 from voltile.sim.weight_reconfiguration import WeightReconfiguration, weight_reconfiguration
 from voltile.sim.windows import windows
@@ -102,7 +122,9 @@ __all__ = [
     "ELEMENTS",
     "ENERGY_PARTS",
     "Element",
+    "Emulator",
     "EnergyTable",
+    "EvaluationCounts",
     "FixedPointJoin",
     "FixedPointLayer",
     "FixedPointNetwork",
@@ -119,6 +141,7 @@ __all__ = [
     "OperatingPoints",
     "PeEnergy",
     "Policy",
+    "PrecisionEvaluator",
     "PrecisionPoints",
     "SCALABLE",
     "SPATIAL",
@@ -139,15 +162,17 @@ __all__ = [
     "layer_costs",
     "layer_cycles",
     "layer_energies",
+    "layer_flags",
     "network",
     "operating_points",
     "operations",
     "pack",
     "packed_dot_product",
+    "qdq_model",
     "quantise",
+    "range_fraction_length",
     "read_budget",
     "read_hierarchy",
-    "range_fraction_length",
     "read_onnx",
     "read_onnx_workload",
     "read_pe_energy",
