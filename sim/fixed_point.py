@@ -172,9 +172,9 @@ class FixedPointNetwork:
         return [given.get(number) for number in range(len(self.layers))]
 
     def enter(self, values: npt.ArrayLike, precision: Precision) -> IntArray:
-        """Return an input as a first layer takes it at a precision."""
+        """Return an input, of single precision as in ONNX files, as a first layer takes it."""
         bits, lost = self.word(precision)
-        return quantise(values, self.fraction_in - lost, bits)
+        return quantise(np.asarray(values, np.float32), self.fraction_in - lost, bits)
 
     def weight(self, number: int, precision: Precision) -> IntArray:
         """Return the weights of a layer as the element takes them at a precision.

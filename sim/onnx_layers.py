@@ -1,7 +1,5 @@
 """Layers of fixed-point networks as standard ONNX operators, integer for integer the same."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from voltile.core import LayerError, Precision
@@ -9,6 +7,7 @@ from voltile.sim.exact_sums import ExactSum, PartialSum, exact_sum, signed_bits
 from voltile.sim.fixed_point import FixedPointNetwork
 from voltile.sim.fixed_point_layers import FixedPointJoin, FixedPointLayer
 from voltile.sim.float_network import FloatLayer, Join, MaxPool
+from voltile.sim.golden import IntArray
 from voltile.sim.onnx_builder import OnnxBuilder
 from voltile.sim.packed import reconfigure_weights
 
@@ -69,16 +68,24 @@ class ConvolutionNodes:
         if sums is None:
             raise LayerError(f"sums of '{source.name}' are too large for exact float32 pieces")
         pieces = _pieces(build, act, fraction, sums)
+        kernels: dict[int, str] = {}
         carry, before = "", sums.parts[0]
         for part in sums.parts:
             is_last = part is sums.parts[-1]
             offset = _offset(sums, quantisers) * 2.0**-self.layer.fraction_out if is_last else 0.0
-            terms = [
-                self._convolved(
-                    build, part, place, pieces, fraction, 0.0 if quantisers else offset, quantisers
-                )
-                for place in range(len(part.weights))
-            ]
+            operands = self._bias(build, part, 0.0 if quantisers else offset, quantisers)
+            terms = []
+            for place, weight in part.weights:
+                if id(weight) not in kernels:
+                    # The piece of activations comes in its place, that of weights gets it here.
+                    exponent = part.exponent - place * sums.piece_bits - self.products + fraction
+                    kernels[id(weight)] = self._kernels(build, weight, exponent, quantisers)
+                terms.append(build.node(
+                    "Conv", pieces[place], kernels[id(weight)], *operands,
+                    kernel_shape=weight.shape[1:3], strides=source.stride, pads=source.padding,
+                    group=source.groups,
+                ))  # fmt: skip
+                operands = []
             if carry and part.unit > before.unit:
                 carry = build.floored(carry, self.products - part.unit)
             if sums.is_wide(part):
@@ -94,32 +101,31 @@ class ConvolutionNodes:
             carry = build.node("Add", carry, build.number(offset))
         return activated(build, carry, source, self.ceiling, self.layer.fraction_out)
 
-    def _convolved(
-        self, build: OnnxBuilder, part: PartialSum, place: int, pieces: Sequence[str],
-        fraction: int, offset: float, quantisers: bool,
-    ) -> str:  # fmt: skip
-        """Add the convolution of a pair of pieces; the first pair's takes the bias."""
-        source, (act, weight) = self.layer.source, part.weights[place]
-        assert self.sums is not None
-        # The piece of the activation comes in its place, that of the weights gets it here.
-        exponent = part.exponent - act * self.sums.piece_bits - self.products + fraction
-        bias_exponent = part.exponent - self.products
-        kernels, bias = np.moveaxis(weight, -1, 1), part.bias if place == 0 else 0 * part.bias
+    def _bias(
+        self, build: OnnxBuilder, part: PartialSum, offset: float, quantisers: bool
+    ) -> list[str]:
+        """Add the bias of a part, as an operand of its first convolution, if there is one."""
+        exponent = part.exponent - self.products
         if quantisers:
-            if not (kernels % (1 << self.short)).any():
-                kernels, exponent = kernels >> self.short, exponent + self.short
-            bits = max(self.weight_bits, signed_bits(kernels))
-            operands = [build.dequantised(build.integers(kernels, bits), -exponent)]
-            if bias.any():
-                operands.append(build.dequantised(build.integers(bias, 32), -bias_exponent))
-        else:
-            operands = [build.constant((kernels * 2.0**exponent).astype(np.float32))]
-            shifted = bias * 2.0**bias_exponent + (offset if place == 0 else 0.0)
-            operands.append(build.constant(shifted.astype(np.float32)))
-        return build.node(
-            "Conv", pieces[act], *operands, kernel_shape=kernels.shape[2:], strides=source.stride,
-            pads=source.padding, group=source.groups,
-        )  # fmt: skip
+            if not part.bias.any():
+                return []
+            return [build.dequantised(build.integers(part.bias, 32), -exponent)]
+        shifted = part.bias * 2.0**exponent + offset
+        return [build.constant(shifted.astype(np.float32))] if shifted.any() else []
+
+    def _kernels(
+        self, build: OnnxBuilder, weight: IntArray, exponent: int, quantisers: bool
+    ) -> str:
+        """Add weights times ``2**exponent``, in the order of ONNX."""
+        kernels = np.moveaxis(weight, -1, 1)
+        assert self.sums is not None
+        if not quantisers:
+            return build.constant((kernels * 2.0**exponent).astype(np.float32))
+        if not (kernels % (1 << self.short)).any():
+            kernels, exponent = kernels >> self.short, exponent + self.short
+        # At least the bits of the precision, unless these are pieces.
+        bits = max(signed_bits(kernels), 0 if len(self.sums.parts) > 1 else self.weight_bits)
+        return build.dequantised(build.integers(kernels, bits), -exponent)
 
 
 def add_join(

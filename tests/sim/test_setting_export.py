@@ -26,7 +26,7 @@ runtime = pytest.importorskip("onnxruntime")
 def graph(tmp_path_factory):
     rng = np.random.default_rng(9)
     path = write_graph(tmp_path_factory.mktemp("qdq") / "graph.onnx", rng)
-    return read_onnx(path), rng.normal(size=(6, *SHAPE)).astype(np.float32)
+    return read_onnx(path), rng.normal(size=(6, *SHAPE))
 
 
 def assert_same_outputs(network, inputs, rng):
@@ -72,6 +72,19 @@ def test_files_hold_weights_of_the_bits_of_their_precision(graph):
     [held] = [item.value for item in model.metadata_props if item.key == "precisions"]
     names = ["full", "mixed", "half", "full", "half"]
     assert json.loads(held) == dict(zip(network.names, names, strict=True))
+
+
+@pytest.mark.parametrize("element", [SCALABLE, DUAL], ids=lambda item: item.name)
+def test_no_optimiser_finds_a_convolution_before_a_quantiser(element, graph):
+    """Taken for one, they would round to the nearest: an offset always lies between."""
+    floats, inputs = graph
+    network = FixedPointNetwork.quantised(floats, inputs, element)
+    for mode in element.products:
+        model = onnx.load_from_string(qdq_model(network, [mode] * len(network.names)))
+        made = {node.output[0]: node.op_type for node in model.graph.node}
+        for node in model.graph.node:
+            if node.op_type in ("QuantizeLinear", "Relu", "Clip"):
+                assert made.get(node.input[0]) != "Conv"
 
 
 def test_flags_are_those_of_the_descriptors(graph):
