@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voltile.core import LayerError
 from voltile.sim.float_network import FloatArray, FloatLayer, FloatNetwork, Join, MaxPool
@@ -29,11 +30,8 @@ def read_onnx(path: Path) -> FloatNetwork:
     LayerError
         When the file is none, or holds what is not supported, which the message names.
     """
-    import onnx
-
-    model = load_onnx(path, external_data=True)
-    graph = model.graph
-    constants = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
+    graph = load_onnx(path, external_data=True).graph
+    constants = {item.name: _array(path, item) for item in graph.initializer}
     inputs = [item for item in graph.input if item.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise LayerError(
@@ -45,10 +43,18 @@ def read_onnx(path: Path) -> FloatNetwork:
         raise LayerError(f"{path}: the input must be of batch x channels x height x width")
     reader = _Reader(str(path), inputs[0].name, (sizes[2], sizes[3], sizes[1]), constants)
     for node in graph.node:
-        reader.add(node, {
-            item.name: onnx.helper.get_attribute_value(item) for item in node.attribute
-        })  # fmt: skip
+        reader.add(node)
     return reader.network(graph.output[0].name)
+
+
+def _array(path: Path, item: Any) -> NDArray[Any]:
+    """Return a constant."""
+    from onnx import numpy_helper
+
+    try:
+        return numpy_helper.to_array(item)
+    except Exception as fault:  # of several kinds: shape, type and bytes need not agree
+        raise LayerError(f"{path}: '{item.name}' is no valid constant ({fault})") from None
 
 
 class _Reader(NetworkReader):
@@ -76,7 +82,11 @@ class _Reader(NetworkReader):
             **dict.fromkeys(("Flatten", "Reshape", "Squeeze"), self._flatten),
         }
 
-    def add(self, node: Any, attributes: dict[str, Any]) -> None:
+    def add(self, node: Any) -> None:
+        from onnx import helper
+
+        if not node.output:
+            raise self.fault(f"'{node.name}', a {node.op_type}, has no output")
         names = [layer.name for layer in self.layers]
         name = node.name if node.name and node.name not in names else node.output[0]
         if self.ended:
@@ -84,6 +94,7 @@ class _Reader(NetworkReader):
         if node.op_type not in self.kinds or node.domain not in ("", "ai.onnx"):
             raise self.fault(f"'{name}' is a {node.op_type}, which is not supported")
         try:
+            attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
             self.kinds[node.op_type](node, name, attributes)
         except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as fault:
             raise self.fault(f"'{name}' is no valid {node.op_type} ({fault})") from None

@@ -212,3 +212,12 @@ def test_every_layer_needs_a_precision(tmp_path):
     fixed = FixedPointNetwork.quantised(network, rng.normal(size=(2, 5, 4, 2)))
     with pytest.raises(LayerError, match="3 layers need a precision each, 1 are given"):
         fixed.feature_maps(np.zeros((5, 4, 2)), [Precision.FULL])
+
+
+def test_a_constant_that_lacks_bytes_is_named(tmp_path):
+    path = write_model(tmp_path / "net.onnx", *chain(np.random.default_rng(7)))
+    model = onnx.load(path)
+    model.graph.initializer[0].raw_data = b"\0" * 4
+    onnx.save(model, path)
+    with pytest.raises(LayerError, match="'w' is no valid constant"):
+        read_onnx(path)
