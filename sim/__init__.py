@@ -97,8 +97,8 @@ from voltile.sim.onnx_workload import read_onnx_workload
 from voltile.sim.operating_points import OperatingPoints, Policy, operating_points
 from voltile.sim.packed import pack, packed_dot_product, reconfigure_weights
 from voltile.sim.pe_energy import PeEnergy, read_pe_energy
-from voltile.sim.precision_points import PrecisionPoints
 from voltile.sim.precision_evaluator import EvaluationCounts, PrecisionEvaluator
+from voltile.sim.precision_points import PrecisionPoints
 from voltile.sim.quantisation import fraction_length, quantise, range_fraction_length
 from voltile.sim.read_workload import read_workload
 from voltile.sim.sweep_table import SweepTable, sweep_columns

@@ -71,7 +71,8 @@ def layer_flags(
     """Return what a setting changes in the descriptors of the layers on the array, as plain data.
 
     Per layer: `layer` (name), `precision` (full, mixed or half), `position` (right shift of the
-    results) and `narrow` (whether results are written in half as many bits).
+    results), `narrow` (whether results are written in half as many bits) and `weight_form` (how
+    words of full-precision weights become those of the precision: rounded or truncated).
 
     Raises
     ------
@@ -84,6 +85,7 @@ def layer_flags(
             "precision": precision.name.lower(),
             "position": network.position(number, precisions),
             "narrow": network.narrow(number, precisions),
+            "weight_form": "rounded" if network.rounding else "truncated",
         }
         for name, number, precision in zip(
             network.names, network.array_layers, precisions, strict=True

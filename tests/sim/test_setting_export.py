@@ -99,6 +99,7 @@ def test_flags_are_those_of_the_descriptors(graph):
     pool = network.convolutions[3]
     position = pool.fraction_in + pool.fraction_weight - pool.fraction_out + 4
     assert flags[3]["position"] == position
+    assert {item["weight_form"] for item in flags} == {"rounded"}
     json.dumps(flags)
 
 
