@@ -1,27 +1,27 @@
 """Precision settings of the keyword-spotting network: accuracy, and the speed of evaluating many.
 
 Top-1 accuracy on 300 inputs that took no part in calibration, in floating point and with all layers
-at one precision, by rounding and by truncation. Then 2000 evaluations on the 100 calibration inputs
-as genetic searches ask for them, a generation of 100 at a time: a random walk, whose generations
-are uniform crossovers and flips (one layer in expectation) of the one before; and a selection,
-which goes on from the settings that fewest others dominate in divergence and in passes over
-operands. Beside it what 2000 candidates take alone: by the same layers without anything kept, and
-each as a QDQ file of its own under onnxruntime, session included. Ratios are of processor times.
-Needs MODELS_ROOT with kws_dscnn.onnx and kws01_dev.npz.
+at one precision, by rounding and by truncation. Then 2000 evaluations on the calibration inputs:
+of NSGA-II* (Algorithm 2) with multiplications of halves for energy, and of a random walk, whose
+generations of 100 are uniform crossovers and flips (one layer in expectation) of the one before.
+Beside it what 2000 candidates take alone: by the same layers without anything kept, and each as a
+QDQ file of its own under onnxruntime, session included. Ratios are of processor times. Needs
+MODELS_ROOT with kws_dscnn.onnx and kws01_dev.npz.
 
     ./run python bench/precision_evaluation.py --pe scalable
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from prepared import faults_through, parser_of
 
 from voltile.core import VoltileError
-from voltile.flows.operands import read_inputs
+from voltile.flows.operands import layer_macs, read_inputs
+from voltile.flows.search import SearchParameters, divergence_from_full, search
 from voltile.sim import (
     ELEMENTS,
     Element,
@@ -32,7 +32,7 @@ from voltile.sim import (
     read_onnx,
 )
 
-CALIBRATION, POPULATION, EVALUATIONS, ALONE = 100, 100, 2000, 30
+CALIBRATION, POPULATION, EVALUATIONS, ALONE = 100, 100, 2000, 60
 
 
 def main(element: Element, memory: int) -> None:
@@ -78,60 +78,42 @@ def speeds(floats: FloatNetwork, values: np.ndarray, element: Element, memory: i
     alone.evaluate([[code] * layers for code in range(modes)])
     single = timed(lambda: [alone.evaluate(setting[None]) for setting in settings])
     files = timed(lambda: [as_file(alone, values, setting) for setting in settings])
-    print("\n| evaluations | new settings | layers computed | wall [s] | CPU [s] | "
+    print("\n| 2000 evaluations | new settings | layers computed | wall [s] | CPU [s] | "
           "alone: CPU [s] | ratio | as files: CPU [s] | ratio |")  # fmt: skip
     print("| --- |" + " --- |" * 8)
-    for name, searches in (("random walk", False), ("selection", True)):
+    macs = np.array(layer_macs(network, values[0]), float)
+    effort = macs[:, None] * [item.passes for item in alone.precisions]
+    for name in ("NSGA-II*", "random walk"):
         evaluator = PrecisionEvaluator(network, values, memory_bytes=memory)
-        generations = populations(evaluator, np.random.default_rng(0), searches)
-        wall, cpu = timed(lambda made=generations: sum(1 for _ in made))
+        if name == "random walk":
+            wall, cpu = timed(lambda made=evaluator: walk(made))
+        else:
+            wall, cpu = timed(lambda made=evaluator: searched(made, effort))
         counts, scale = evaluator.counts, EVALUATIONS / ALONE
         print(
-            f"| {counts.asked}, {name} | {counts.evaluated} | {counts.layers} of "
-            f"{counts.asked * layers} | {wall:.1f} | {cpu:.1f} | {single[1] * scale:.1f} | "
-            f"{single[1] * scale / cpu:.1f} | {files[1] * scale:.1f} | "
+            f"| {name} | {counts.evaluated} | {counts.layers} | {wall:.1f} | {cpu:.1f} | "
+            f"{single[1] * scale:.1f} | {single[1] * scale / cpu:.1f} | {files[1] * scale:.1f} | "
             f"{files[1] * scale / cpu:.1f} |"
         )
 
 
-def populations(
-    evaluator: PrecisionEvaluator, rng: np.random.Generator, searches: bool
-) -> Iterator[np.ndarray]:
-    """Yield generations after their evaluation."""
+def searched(evaluator: PrecisionEvaluator, effort: np.ndarray) -> None:
+    """Run the search of the dissertation, with the parameters of Table 3.5."""
+    divergence = divergence_from_full(evaluator.evaluate, len(evaluator.names))
+    search(divergence, effort, SearchParameters(population=POPULATION, evaluations=EVALUATIONS))
+
+
+def walk(evaluator: PrecisionEvaluator) -> None:
+    """Evaluate generations, each from the one before."""
+    rng = np.random.default_rng(0)
     size, modes = (POPULATION, len(evaluator.names)), len(evaluator.precisions)
-    full = softmax(evaluator.evaluate(np.zeros((1, size[1]), int)))
-    evaluator.counts.asked = 0
-    kept = children = rng.integers(0, modes, size)
+    settings = rng.integers(0, modes, size)
     for _ in range(EVALUATIONS // POPULATION):
-        evaluator.evaluate(children)
-        yield children
-        parents = children
-        if searches:
-            kept = np.unique(np.concatenate([kept, children]), axis=0)
-            parents = kept = best(evaluator, kept, full)
-        first, second = parents[rng.integers(0, len(parents), (2, POPULATION))]
-        children = np.where(rng.random(size) < 0.5, first, second)
+        evaluator.evaluate(settings)
+        first, second = settings[rng.integers(0, POPULATION, (2, POPULATION))]
+        settings = np.where(rng.random(size) < 0.5, first, second)
         flips = rng.random(size) < 1 / size[1]
-        children = np.where(flips, rng.integers(0, modes, size), children)
-
-
-def best(evaluator: PrecisionEvaluator, settings: np.ndarray, full: np.ndarray) -> np.ndarray:
-    """Return the settings that fewest others dominate."""
-    shares = softmax(evaluator.evaluate(settings))
-    evaluator.counts.asked -= len(settings)
-    divergence = (full * np.log(full / shares)).sum(axis=2).mean(axis=1)
-    passes = np.array([item.passes for item in evaluator.precisions])[settings].sum(axis=1)
-    goals = np.stack([divergence, passes], axis=1)
-    no_worse = (goals[None] <= goals[:, None]).all(axis=2)
-    better = (goals[None] < goals[:, None]).any(axis=2)
-    dominated = (no_worse & better).sum(axis=1)
-    return settings[np.argsort(dominated, kind="stable")[:POPULATION]]
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities, none of them zero."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True).astype(float)) + 1e-12
-    return raised / raised.sum(axis=-1, keepdims=True)
+        settings = np.where(flips, rng.integers(0, modes, size), settings)
 
 
 def as_file(evaluator: PrecisionEvaluator, values: np.ndarray, setting: np.ndarray) -> np.ndarray:
