@@ -101,8 +101,8 @@ from voltile.sim.precision_evaluator import EvaluationCounts, PrecisionEvaluator
 from voltile.sim.precision_points import PrecisionPoints
 from voltile.sim.quantisation import fraction_length, quantise, range_fraction_length
 from voltile.sim.read_workload import read_workload
-from voltile.sim.sweep_table import SweepTable, sweep_columns
 from voltile.sim.setting_export import layer_flags, qdq_model
+from voltile.sim.sweep_table import SweepTable, sweep_columns
 from voltile.sim.topology_csv import read_topology
 from voltile.sim.weight_reconfiguration import WeightReconfiguration, weight_reconfiguration
 from voltile.sim.windows import windows
