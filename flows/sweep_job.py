@@ -62,7 +62,7 @@ class SweepResult:
     left_out : mapping of str to int
         Combinations that cannot be computed, by the reason; the most frequent ones first.
     fronts : mapping of (str, str) to ndarray
-        By network and bits of operands, the rows of it that no other one matches or beats in energy
+        By network and bits of operands (and mode, of two), rows that no other one beats in energy
         and latency, by latency. Bits are not compared: accuracy is not known here.
     notes : tuple of str
         What a reader must know of the figures, a sentence each.

@@ -1,6 +1,7 @@
 """The picture of a sweep: energy against latency, and the designs that no other one beats."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def plot_pareto(result: "SweepResult", path: Path) -> None:
     """
     networks = list(dict.fromkeys(network for network, _ in result.fronts))
     widths = dict.fromkeys(bits for _, bits in result.fronts)
-    lines: dict[str, Any] = dict(zip(widths, _LINES, strict=False))
+    lines: dict[str, Any] = dict(zip(widths, cycle(_LINES), strict=False))
     beside = min(ceil(sqrt(len(networks))), _PANELS_BESIDE)
     below = -(-len(networks) // beside)
     figure, axes = new_figure(2.6 + 4.2 * beside, 1.3 + 3.5 * below, beside, below)

@@ -89,19 +89,27 @@ def _bits(config: SweepConfig) -> NDArray[np.str_]:
 
 
 def _groups(columns: Mapping[str, NDArray[Any]]) -> dict[tuple[str, str], NDArray[np.int64]]:
-    """Rows by network and bits of operands, the most bits first."""
-    network, bits = columns["network"], columns["operand_bits"]
+    """Rows by network and bits of operands, the most bits first, and by whose cycles they are.
+
+    The latter is named only where a sweep has both: one counts more than the other, which must not
+    pass for a better design.
+    """
+    network, bits, mode = columns["network"], columns["operand_bits"], columns["mode"]
+    modes = list(dict.fromkeys(mode.tolist()))
     every = sorted(set(bits.tolist()), key=lambda item: [-int(x) for x in item.split("x")])
     groups = {
-        (name, item): np.flatnonzero((network == name) & (bits == item))
+        (name, item if len(modes) == 1 else f"{item} {whose}"): np.flatnonzero(
+            (network == name) & (bits == item) & (mode == whose)
+        )
         for name in dict.fromkeys(network.tolist())
         for item in every
+        for whose in modes
     }
     return {key: rows for key, rows in groups.items() if len(rows)}
 
 
 def sweep_fronts(table: SweepTable) -> dict[tuple[str, str], NDArray[np.int64]]:
-    """Return the rows on the front in latency and energy, by network and bits of operands."""
+    """Return the rows on the front in latency and energy, by groups that compare."""
     columns = table.columns
     figures = np.stack([columns["latency_s"], columns["total_pj"]], axis=1)
     return {key: mine[pareto_front(figures[mine])] for key, mine in _groups(columns).items()}

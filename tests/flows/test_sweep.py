@@ -133,6 +133,17 @@ def test_pareto_rows_are_those_that_no_other_one_beats(tmp_path):
         assert columns["pareto"][front].all()
 
 
+def test_cycles_of_two_modes_are_not_compared(tmp_path):
+    config = SweepConfig(("kws_dscnn",), pes=("dual",), modes=("rtl", "scale-sim"), vdds=(1.0,))
+    result = run_sweep(config, tmp_path, Inline)
+    modes = result.table.columns["mode"]
+    for (_, group), front in result.fronts.items():
+        assert set(modes[front]) == {group.split()[1]}
+    assert {group for _, group in result.fronts} == {
+        f"{bits} {mode}" for bits in ("16x16", "8x8") for mode in ("rtl", "scale-sim")
+    }
+
+
 def test_both_forms_of_the_table_read_back_equal(tmp_path):
     pytest.importorskip("pyarrow")
     table = run_sweep(SMALL, tmp_path, Inline).table
