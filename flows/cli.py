@@ -11,6 +11,7 @@ import typer
 import voltile
 from voltile.core import VoltileError
 from voltile.flows.energy_commands import energy_command
+from voltile.flows.precision_commands import budget_command, multilevel_command, search_command
 from voltile.flows.rtl_commands import rtl
 from voltile.flows.sweep_commands import sweep_command
 
@@ -27,6 +28,9 @@ app = typer.Typer(
 app.add_typer(rtl, name="rtl")
 app.command("energy")(energy_command)
 app.command("sweep")(sweep_command)
+app.command("search")(search_command)
+app.command("multilevel")(multilevel_command)
+app.command("budget")(budget_command)
 workload = typer.Typer(no_args_is_help=True, help="Write a synthetic workload for 'voltile dvfs'.")
 app.add_typer(workload, name="workload")
 
@@ -558,7 +562,7 @@ _OTHERS = {
 # What click raises for an unknown option or a bad value; Typer holds a click of its own.
 _UsageError: Any = typer.BadParameter.__base__
 # Options that take one or more numbers, and those that take one or more words.
-_SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd")
+_SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd", "--level", "--target")
 _SEVERAL_WORDS = ("--cells", "--bias", "--pe", "--precision", "--policy")
 # Those of which other commands take one.
 _SWEPT = ("--array", "--dataflow", "--mode", "--act-kib", "--weight-kib", "--out-kib", "--kib")
