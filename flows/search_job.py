@@ -182,7 +182,10 @@ def run_search(
         if config.energy and config.energy.resolve().parent == out.resolve():
             raise VoltileError(f"output folder {out} is that of the energy table; choose another")
         evaluator = PrecisionEvaluator(inputs.network, inputs.calibration.values)
+        tester = PrecisionEvaluator(inputs.network, inputs.test.values) if inputs.test else None
         divergence = divergence_from_full(evaluator.evaluate, len(evaluator.names))
+        full = np.zeros((1, len(evaluator.names)), np.int64)
+        _top_1s(inputs, evaluator, tester, full)  # labels that do not fit are told at once
     with meter.stage("energy"):
         table = config.energy or computed_table(inputs, config.policy, out / "energy")
         energy = read_precision_energy(table, inputs, config.policy, config.vdd)
@@ -203,11 +206,7 @@ def run_search(
             check = _checked(divergence, energy, found, parameters.threshold, progress)
     with meter.stage("accuracy"):
         points = _with_full(found.points, energy)
-        calibration = accuracies(evaluator, inputs.calibration, points.settings)
-        test = np.full(len(points), np.nan)
-        if inputs.test:
-            tester = PrecisionEvaluator(inputs.network, inputs.test.values)
-            test = accuracies(tester, inputs.test, points.settings)
+        calibration, test = _top_1s(inputs, evaluator, tester, points.settings)
     result = SearchJobResult(config, inputs, energy, found, points, calibration, test, check)
     with meter.stage("outputs"):
         write_search(result, out)
@@ -219,6 +218,19 @@ def run_search(
         stages=meter.costs,
     ).write(out / "run.json")
     return result
+
+
+def _top_1s(
+    inputs: PrecisionInputs,
+    evaluator: PrecisionEvaluator,
+    tester: PrecisionEvaluator | None,
+    settings: NDArray[np.int64],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the accuracies of settings on the calibration set and on the test set."""
+    calibration = accuracies(evaluator, inputs.calibration, settings)
+    if tester is None or inputs.test is None:
+        return calibration, np.full(len(settings), np.nan)
+    return calibration, accuracies(tester, inputs.test, settings)
 
 
 def _checkpoint(

@@ -128,7 +128,6 @@ def lookup(result: "SearchJobResult") -> dict[str, Any]:
         "schema": LOOKUP_SCHEMA,
         "network": result.inputs.model.stem,
         "element": network.element.name,
-        "weights": "rounded" if network.rounding else "truncated",
         "policy": energy.policy,
         "reference_vdd_v": energy.reference_vdd,
         "precisions": {
