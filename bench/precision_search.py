@@ -1,0 +1,200 @@
+"""Precision search on the keyword-spotting network and the example (dissertation 3.3, 3.4).
+
+Prints, for 100 calibration inputs and the others as test set: operating points, mean loss of top-1
+accuracy and mean saving of the front (Tables 3.6, 3.8), its hypervolume beside that of all
+settings, and the time of 2000 evaluations, with ablations (truncation, no penalty); hypervolumes
+over seeds and evaluations; every operating point's energy again by the cycles of the accelerator
+instead of SCALE-Sim's; one point on the generated Verilog; multilevel classification with a
+hierarchy of command groups (Table 3.13). Accuracy at one precision for all layers (Table 3.2) and
+the speed of evaluations are those of `precision_evaluation.py`.
+Needs MODELS_ROOT with kws_dscnn.onnx and kws01_dev.npz.
+
+    ./run python bench/precision_search.py [--skip-rtl]
+"""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import accelerator
+import numpy as np
+from prepared import FOLDER, faults_through, parser_of
+
+from voltile.core import VoltileError
+from voltile.flows.energy_job import EnergyConfig, run_energy
+from voltile.flows.multilevel_job import MultilevelConfig, run_multilevel
+from voltile.flows.precision_energy import read_precision_energy
+from voltile.flows.search import (
+    SearchParameters,
+    divergence_from_full,
+    exhaustive_front,
+    exhaustive_points,
+    hypervolume,
+    search,
+)
+from voltile.flows.search_display import share
+from voltile.flows.search_job import SearchConfig, SearchJobResult, run_search
+from voltile.flows.search_outputs import precision_text
+from voltile.sim import PrecisionEvaluator
+
+OUT = FOLDER / "precision-search"
+# Outputs of MLPerf Tiny's keyword spotting, in the order of its reference script, and groups.
+WORDS = ("Down", "Go", "Left", "No", "Off", "On", "Right", "Stop", "Up", "Yes", "Silence",
+         "Unknown")  # fmt: skip
+GROUPS = {
+    "direction": ("Down", "Left", "Right", "Up"), "motion": ("Go", "Stop"),
+    "answer": ("No", "Yes"), "switch": ("Off", "On"),
+    "command": ("direction", "motion", "answer", "switch"),
+    "other": ("Silence", "Unknown"), "sound": ("command", "other"),
+}  # fmt: skip
+SEEDS, EVALUATIONS = range(10), (300, 500, 1000, 2000)
+
+
+def main(skip_rtl: bool) -> None:
+    """Print everything."""
+    folder = Path(os.environ.get("MODELS_ROOT", ""))
+    model, data = folder / "kws_dscnn.onnx", folder / "kws01_dev.npz"
+    if not (model.is_file() and data.is_file()):
+        raise VoltileError("MODELS_ROOT must hold kws_dscnn.onnx and kws01_dev.npz")
+    results = fronts(cases(model, data))
+    hypervolumes(results["kws, 16/8"])
+    for name in ("kws, 16/8", "kws, 8/4", "digits, 8/4"):
+        on_the_accelerator(name, results[name])
+    multilevel(model, data)
+    if not skip_rtl:
+        on_verilog(results["kws, 8/4"])
+
+
+def cases(model: Path, data: Path) -> dict[str, SearchConfig]:
+    """Return the searches, by names for the table."""
+    small, large = (
+        SearchConfig(str(model), data, pe=pe, exhaustive=pe == "dual")
+        for pe in ("scalable", "dual")
+    )
+    plain = SearchParameters(threshold=np.inf)
+    found = {"kws, 16/8, iso-throughput": replace(large, policy="iso-throughput")}
+    own = SearchConfig("digits", exhaustive=True)
+    for name, config in (("kws, 16/8", large), ("kws, 8/4", small), ("digits, 8/4", own)):
+        found[name] = config
+        found[f"{name}, truncation"] = replace(config, truncate=True)
+        found[f"{name}, no penalty"] = replace(config, parameters=plain)
+    return found
+
+
+def fronts(configs: dict[str, SearchConfig]) -> dict[str, SearchJobResult]:
+    """Print a row per search (Tables 3.6, 3.8), each made anew."""
+    print(
+        "| search | points | mean loss of top-1 | mean saving | most | KL divergence | hypervolume "
+        "| settings seen | time [s] | CPU [s] |"
+    )
+    print("| --- " * 10 + "|")
+    results = {}
+    for name, config in configs.items():
+        folder = OUT / name.replace(", ", "-").replace("/", "-").replace(" ", "-")
+        for kept in (folder / "stages").glob("search-*"):
+            kept.unlink()
+        times: list[tuple[float, float]] = []
+
+        def now(stage: str, *_: int, times: list[tuple[float, float]] = times) -> None:
+            if stage != "all settings":
+                times.append((time.perf_counter(), time.process_time()))
+
+        result = results[name] = run_search(config, folder, now, now)
+        wall, cpu = (end - begin for begin, end in zip(times[0], times[-1], strict=True))
+        loss, divergence = (result.top_1[0] - result.top_1)[1:], result.points.divergence[1:]
+        print(
+            f"| {name} | {len(loss)}{'' if result.found.within_threshold else ' (none within)'} "
+            f"| {loss.mean():.1%} | {result.saving[1:].mean():.1%} | {result.saving.max():.1%} "
+            f"| {divergence.min():.2f} to {divergence.max():.2f} "
+            f"| {f'{result.check.ratio:.4f}' if result.check else '-'} "
+            f"| {len(result.found.seen)} | {wall:.1f} | {cpu:.1f} |",
+            flush=True,
+        )
+    return results
+
+
+def hypervolumes(result: SearchJobResult) -> None:
+    """Print how much of the front searches reach over seeds, by evaluations."""
+    evaluator = PrecisionEvaluator(result.inputs.network, result.inputs.calibration.values)
+    energy, layers = result.energy.energy, len(evaluator.names)
+    every = exhaustive_points(divergence_from_full(evaluator.evaluate, layers), energy)
+    place = 2 ** np.arange(layers - 1, -1, -1)
+    corner = np.array([SearchParameters().threshold, energy[:, 0].sum()])
+    whole = hypervolume(exhaustive_front(every, corner[0]).objectives, corner)
+    print(f"\n| evaluations, of {len(every)} settings | mean of {len(SEEDS)} seeds | least |")
+    print("| --- | --- | --- |")
+    for count in EVALUATIONS:
+        parts = []
+        for seed in SEEDS:
+            found = search(
+                lambda settings: every.divergence[settings @ place], energy,
+                SearchParameters(evaluations=count, seed=seed),
+            )  # fmt: skip
+            parts.append(hypervolume(found.seen.take(found.pareto).objectives, corner) / whole)
+        print(f"| {count} | {np.mean(parts):.4f} | {min(parts):.4f} |", flush=True)
+
+
+def on_the_accelerator(name: str, result: SearchJobResult) -> None:
+    """Print the energy of every point by SCALE-Sim's cycles, and by those of the accelerator."""
+    table = OUT / "rtl" / result.inputs.network.element.name / result.inputs.model.stem
+    element = result.inputs.network.element.name
+    run_energy(EnergyConfig(str(result.inputs.model), pe=element, mode="rtl"), table)
+    exact = read_precision_energy(table / "energy.csv", result.inputs)
+    settings = result.points.settings
+    energy = exact.energy[np.arange(settings.shape[1]), settings].sum(axis=1) + exact.others
+    modes = tuple(result.inputs.network.element.products)
+    print(f"\n| {name} | µJ | saving | µJ by the accelerator's cycles | saving | loss of top-1 |")
+    print("| --- " * 6 + "|")
+    for number, setting in enumerate(settings):
+        print(
+            f"| {precision_text(modes, setting)} | {result.points.energy[number] * 1e6:.2f} "
+            f"| {result.saving[number]:.1%} | {energy[number] * 1e6:.2f} "
+            f"| {1 - energy[number] / energy[0]:.1%} "
+            f"| {result.top_1[0] - result.top_1[number]:.1%} |"
+        )
+
+
+def multilevel(model: Path, data: Path) -> None:
+    """Print Table 3.13 for groups of commands."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    names, edges = OUT / "words.txt", OUT / "groups.csv"
+    names.write_text("\n".join(WORDS) + "\n")
+    rows = [f"{lower},{upper}\n" for upper, below in GROUPS.items() for lower in below]
+    edges.write_text("class,hypernym\n" + "".join(rows))
+    config = MultilevelConfig(str(model), edges, data, classes=names)
+    result = run_multilevel(config, OUT / "multilevel")
+    modes = tuple(result.inputs.network.element.products)
+    print("\n| level | classes | target | calibration | test | difference | operations saved "
+          "| MACs mixed | MACs half | precisions |")  # fmt: skip
+    print("| --- " * 10 + "|")
+    for row in result.rows:
+        print(
+            f"| {row.level} | {row.classes} | {row.target:.1%} | {row.calibration_accuracy:.1%} "
+            f"| {row.test_accuracy:.1%} | {row.difference:+.1%} | {row.saving:.1%} "
+            f"| {' | '.join(share(item) for item in row.mac_shares[1:])} "
+            f"| {precision_text(modes, row.setting)} |"
+        )
+
+
+def on_verilog(result: SearchJobResult) -> None:
+    """Run an operating point on the accelerator, beside the golden model; print its cycles."""
+    network, number = result.inputs.network, len(result.points) // 2
+    modes = tuple(network.element.products)
+    setting = result.points.settings[number]
+    precisions = [modes[item] for item in setting]
+    values = result.inputs.test.values[:2] if result.inputs.test else []
+    case = accelerator.NetworkCase(network, [(item, precisions) for item in values])
+    rows = accelerator.simulated(case, "verilator")
+    first = [row for row in rows if row["run"] == "0"]
+    print(f"\n{len(values)} inputs of the test set at point {number} "
+          f"({precision_text(modes, setting)}) under Verilator: every feature map as the golden "
+          f"model's, {sum(int(row['cycles']) for row in first)} cycles an inference")  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = parser_of(__doc__)
+    parser.add_argument("--skip-rtl", action="store_true", help="leave the Verilog out")
+    given = parser.parse_args()
+    with faults_through(parser):
+        main(given.skip_rtl)
