@@ -31,6 +31,7 @@ from voltile.flows.search import (
     hypervolume,
     search,
 )
+from voltile.flows.search.exhaustive import check_number
 from voltile.flows.stages import stage_key
 from voltile.sim import PrecisionEvaluator, PrecisionPoints
 
@@ -183,6 +184,8 @@ def run_search(
             raise VoltileError(f"output folder {out} is that of the energy table; choose another")
         evaluator = PrecisionEvaluator(inputs.network, inputs.calibration.values)
         tester = PrecisionEvaluator(inputs.network, inputs.test.values) if inputs.test else None
+        if config.exhaustive:
+            check_number(len(evaluator.names), len(evaluator.precisions))
         divergence = divergence_from_full(evaluator.evaluate, len(evaluator.names))
         full = np.zeros((1, len(evaluator.names)), np.int64)
         _top_1s(inputs, evaluator, tester, full)  # labels that do not fit are told at once

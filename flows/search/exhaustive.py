@@ -27,6 +27,21 @@ def all_settings(layers: int, precisions: int) -> IntArray:
     return np.asarray(np.arange(precisions**layers)[:, None] // place % precisions, np.int64)
 
 
+def check_number(layers: int, precisions: int) -> None:
+    """Check that there are few enough settings to try all.
+
+    Raises
+    ------
+    VoltileError
+        When there are more than `MOST_SETTINGS`.
+    """
+    if precisions**layers > MOST_SETTINGS:
+        raise VoltileError(
+            f"all settings are tried up to {MOST_SETTINGS}; {layers} layers of {precisions} "
+            f"precisions have {precisions**layers}"
+        )
+
+
 def exhaustive_points(
     divergence: Divergence,
     energy: FloatArray,
@@ -52,13 +67,8 @@ def exhaustive_points(
         When there are more than `MOST_SETTINGS`.
     """
     check_table(energy)
-    layers, precisions = energy.shape
-    if precisions**layers > MOST_SETTINGS:
-        raise VoltileError(
-            f"all settings are tried up to {MOST_SETTINGS}; {layers} layers of {precisions} "
-            f"precisions have {precisions**layers}"
-        )
-    settings = all_settings(layers, precisions)
+    check_number(*energy.shape)
+    settings = all_settings(*energy.shape)
     values = []
     for start in range(0, len(settings), chunk):
         values.append(divergence(settings[start : start + chunk]))
