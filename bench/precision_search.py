@@ -36,7 +36,7 @@ from voltile.flows.search import (
 from voltile.flows.search_display import share
 from voltile.flows.search_job import SearchConfig, SearchJobResult, run_search
 from voltile.flows.search_outputs import precision_text
-from voltile.sim import PrecisionEvaluator
+from voltile.sim import EnergyTable, PrecisionEvaluator
 
 OUT = FOLDER / "precision-search"
 # Outputs of MLPerf Tiny's keyword spotting, in the order of its reference script, and groups.
@@ -49,6 +49,7 @@ GROUPS = {
     "other": ("Silence", "Unknown"), "sound": ("command", "other"),
 }  # fmt: skip
 SEEDS, EVALUATIONS = range(10), (300, 500, 1000, 2000)
+CALSETS = (100, 200)
 
 
 def main(skip_rtl: bool) -> None:
@@ -135,12 +136,18 @@ def hypervolumes(result: SearchJobResult) -> None:
         print(f"| {count} | {np.mean(parts):.4f} | {min(parts):.4f} |", flush=True)
 
 
+def exact_table(result: SearchJobResult) -> Path:
+    """Return where the energies by the accelerator's own cycles are."""
+    element, model = result.inputs.network.element.name, result.inputs.model.stem
+    return OUT / f"rtl-{model}-{element}" / "energy.csv"
+
+
 def on_the_accelerator(name: str, result: SearchJobResult) -> None:
     """Print the energy of every point by SCALE-Sim's cycles, and by those of the accelerator."""
-    table = OUT / "rtl" / result.inputs.network.element.name / result.inputs.model.stem
     element = result.inputs.network.element.name
-    run_energy(EnergyConfig(str(result.inputs.model), pe=element, mode="rtl"), table)
-    exact = read_precision_energy(table / "energy.csv", result.inputs)
+    table = exact_table(result)
+    run_energy(EnergyConfig(str(result.inputs.model), pe=element, mode="rtl"), table.parent)
+    exact = read_precision_energy(table, result.inputs)
     settings = result.points.settings
     energy = exact.energy[np.arange(settings.shape[1]), settings].sum(axis=1) + exact.others
     modes = tuple(result.inputs.network.element.products)
@@ -156,40 +163,52 @@ def on_the_accelerator(name: str, result: SearchJobResult) -> None:
 
 
 def multilevel(model: Path, data: Path) -> None:
-    """Print Table 3.13 for groups of commands."""
+    """Print Table 3.13 for groups of commands, with calibration sets of two sizes."""
     OUT.mkdir(parents=True, exist_ok=True)
     names, edges = OUT / "words.txt", OUT / "groups.csv"
     names.write_text("\n".join(WORDS) + "\n")
     rows = [f"{lower},{upper}\n" for upper, below in GROUPS.items() for lower in below]
     edges.write_text("class,hypernym\n" + "".join(rows))
-    config = MultilevelConfig(str(model), edges, data, classes=names)
-    result = run_multilevel(config, OUT / "multilevel")
-    modes = tuple(result.inputs.network.element.products)
-    print("\n| level | classes | target | calibration | test | difference | operations saved "
-          "| MACs mixed | MACs half | precisions |")  # fmt: skip
-    print("| --- " * 10 + "|")
-    for row in result.rows:
-        print(
-            f"| {row.level} | {row.classes} | {row.target:.1%} | {row.calibration_accuracy:.1%} "
-            f"| {row.test_accuracy:.1%} | {row.difference:+.1%} | {row.saving:.1%} "
-            f"| {' | '.join(share(item) for item in row.mac_shares[1:])} "
-            f"| {precision_text(modes, row.setting)} |"
-        )
+    print("\n| calibration set | level | classes | target | calibration | test | difference "
+          "| operations saved | MACs mixed | MACs half | precisions |")  # fmt: skip
+    print("| --- " * 11 + "|")
+    for calset in CALSETS:
+        config = MultilevelConfig(str(model), edges, data, calset=calset, classes=names)
+        result = run_multilevel(config, OUT / f"multilevel-{calset}")
+        modes = tuple(result.inputs.network.element.products)
+        for row in result.rows:
+            print(
+                f"| {calset} | {row.level} | {row.classes} | {row.target:.1%} "
+                f"| {row.calibration_accuracy:.1%} | {row.test_accuracy:.1%} "
+                f"| {row.difference:+.1%} | {row.saving:.1%} "
+                f"| {' | '.join(share(item) for item in row.mac_shares[1:])} "
+                f"| {precision_text(modes, row.setting)} |"
+            )
 
 
 def on_verilog(result: SearchJobResult) -> None:
-    """Run an operating point on the accelerator, beside the golden model; print its cycles."""
+    """Run an operating point on the accelerator, beside the golden and the cycle model."""
     network, number = result.inputs.network, len(result.points) // 2
     modes = tuple(network.element.products)
     setting = result.points.settings[number]
     precisions = [modes[item] for item in setting]
     values = result.inputs.test.values[:2] if result.inputs.test else []
     case = accelerator.NetworkCase(network, [(item, precisions) for item in values])
-    rows = accelerator.simulated(case, "verilator")
-    first = [row for row in rows if row["run"] == "0"]
+    rows = [row for row in accelerator.simulated(case, "verilator") if row["run"] == "0"]
+    table = EnergyTable.read(exact_table(result)).columns
+    model = {
+        (layer, precision): cycles
+        for layer, precision, cycles in zip(
+            table["layer"], table["precision"], table["cycles"], strict=True
+        )
+    }
     print(f"\n{len(values)} inputs of the test set at point {number} "
           f"({precision_text(modes, setting)}) under Verilator: every feature map as the golden "
-          f"model's, {sum(int(row['cycles']) for row in first)} cycles an inference")  # fmt: skip
+          "model's\n\n| layer | precision | cycles | of the cycle model |\n| --- | --- | --- "
+          "| --- |")  # fmt: skip
+    for row in rows:
+        of_model = model[row["layer"], row["precision"]]
+        print(f"| {row['layer']} | {row['precision']} | {row['cycles']} | {of_model} |")
 
 
 if __name__ == "__main__":

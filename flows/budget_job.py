@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from voltile.core import RunRecord, VoltileError, file_hash
-from voltile.flows.outputs import write_csv
-from voltile.flows.precision_inputs import refuse_overwriting
+from voltile.flows.outputs import refuse_overwriting, write_csv
 from voltile.flows.search_outputs import LOOKUP_SCHEMA
 from voltile.sim import BudgetRun, PrecisionPoints, read_budget, run_under_budget
 

@@ -564,7 +564,8 @@ _UsageError: Any = typer.BadParameter.__base__
 # Options that take one or more numbers, and those that take one or more words.
 _SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd", "--level", "--target")
 _SEVERAL_WORDS = ("--cells", "--bias", "--pe", "--precision", "--policy")
-# Those of which other commands take one.
+# Commands that take one of each of these, and options of which only a sweep takes several.
+_OF_ONE_WORD = ("search", "multilevel")
 _SWEPT = ("--array", "--dataflow", "--mode", "--act-kib", "--weight-kib", "--out-kib", "--kib")
 
 
@@ -589,7 +590,9 @@ def _fail(message: str) -> NoReturn:
 
 def _repeat_options(arguments: list[str]) -> list[str]:
     """Write "--tiles 3 5" as "--tiles 3 --tiles 5", which is what the parser knows."""
-    words = _SEVERAL_WORDS + (_SWEPT if arguments[:1] == ["sweep"] else ())
+    command = "".join(arguments[:1])
+    words = [] if command in _OF_ONE_WORD else [*_SEVERAL_WORDS]
+    words += _SWEPT if command == "sweep" else ()
     result: list[str] = []
     option = ""
     for word in arguments:
@@ -597,7 +600,7 @@ def _repeat_options(arguments: list[str]) -> list[str]:
         if option and result[-1] != option and goes_on:
             result.append(option)
         elif word.startswith("-"):
-            option = word if word in _SEVERAL + words else ""
+            option = word if word in (*_SEVERAL, *words) else ""
         elif result and result[-1] != option:
             option = ""
         result.append(word)

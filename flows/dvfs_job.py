@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from voltile.core import RunRecord, VoltileError, file_hash
+from voltile.core import RunRecord, file_hash
 from voltile.flows.mode_files import MODE_FILES, read_modes
-from voltile.flows.outputs import write_csv
+from voltile.flows.outputs import refuse_overwriting, write_csv
 from voltile.power import (
     Converter,
     Emulation,
@@ -88,8 +88,7 @@ def run_dvfs(
     """
     from voltile.flows.dvfs_plots import plot_energy, plot_timeline
 
-    if trace_file.resolve() in {(out / name).resolve() for name in DVFS_OUTPUTS}:
-        raise VoltileError(f"output folder {out} would overwrite the input {trace_file}")
+    refuse_overwriting([trace_file], out, DVFS_OUTPUTS)
     for name in DVFS_OUTPUTS:  # those of an earlier trace must not pass for this one's
         (out / name).unlink(missing_ok=True)
     modes = read_modes(run_folder)

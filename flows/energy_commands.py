@@ -81,9 +81,10 @@ def energy_command(
 
     from voltile.flows.energy_display import energy_table
     from voltile.flows.energy_job import EnergyConfig, has_parquet, run_energy
+    from voltile.flows.precision_inputs import example_file
 
     config = EnergyConfig(
-        network=network,
+        network=str(example_file(network, ".onnx") or network),
         array=array_shape(array),
         dataflow=dataflow,
         pe=pe,

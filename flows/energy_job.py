@@ -9,7 +9,7 @@ from pathlib import Path
 
 from voltile.core import Precision, RunRecord, VoltileError, file_hash
 from voltile.flows.accelerator_costs import Costs, accelerator_costs
-from voltile.flows.outputs import write_csv
+from voltile.flows.outputs import refuse_overwriting, write_csv
 from voltile.pdk import Technology, read_technology
 from voltile.power import DRAM_ENERGY
 from voltile.sim import (
@@ -242,10 +242,7 @@ def input_files(
     """
     files = [Path(name) for name in networks if Path(name).is_file()]
     files += [pe_energy] if pe_energy else []
-    written = {(out / name).resolve() for name in outputs}
-    for path in files:
-        if path.resolve() in written:
-            raise VoltileError(f"output folder {out} would overwrite the input {path}")
+    refuse_overwriting(files, out, outputs)
     return files
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import RunRecord, VoltileError, file_hash, write_atomically
-from voltile.flows.outputs import write_csv
+from voltile.flows.outputs import refuse_overwriting, write_csv
 from voltile.flows.precision_energy import read_precision_energy
 from voltile.flows.precision_inputs import (
     CALSET,
@@ -19,7 +19,6 @@ from voltile.flows.precision_inputs import (
     PrecisionInputs,
     example_file,
     read_precision_inputs,
-    refuse_overwriting,
 )
 from voltile.flows.search import LevelAccuracy, TableRow, multilevel_table
 from voltile.flows.search_outputs import precision_text, setting_flags

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voltile.core import write_atomically
+from voltile.core import VoltileError, write_atomically
 from voltile.floorplan import write_verilog
 
 if TYPE_CHECKING:
@@ -122,3 +122,17 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
+    """Check that no input is among the files that a job writes.
+
+    Raises
+    ------
+    VoltileError
+        Naming the one that is.
+    """
+    written = {(out / name).resolve() for name in outputs}
+    for path in inputs:
+        if path.resolve() in written:
+            raise VoltileError(f"output folder {out} would overwrite the input {path}")

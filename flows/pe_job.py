@@ -13,7 +13,7 @@ from voltile.floorplan import Sources, build_timing_graph
 from voltile.flows.layouts import Layout
 from voltile.flows.netlists import mapped_netlist, unconstrained
 from voltile.flows.operands import Operands, random_operands, read_operands
-from voltile.flows.outputs import write_csv
+from voltile.flows.outputs import refuse_overwriting, write_csv
 from voltile.flows.pe_stimuli import ArrayStimuli, PeStimuli, control_case
 from voltile.flows.placements import place_alone
 from voltile.flows.stages import Arrays, Stages, stage_key
@@ -156,8 +156,7 @@ def characterize_pes(config: PeConfig, out: Path, say: Callable[[str], None] = p
         )
     technology = read_technology(config.tech)
     operands = operands_of(config)
-    if config.operands and config.operands.resolve() in {(out / n).resolve() for n in PE_OUTPUTS}:
-        raise VoltileError(f"output folder {out} would overwrite the input {config.operands}")
+    refuse_overwriting([config.operands] if config.operands else [], out, PE_OUTPUTS)
     elements = {name: config.element(name) for name in names}
     stages = Stages(out, StageMeter(), say)
     for name in PE_OUTPUTS:  # those of an earlier job must not pass for this one's

@@ -1,6 +1,5 @@
 """What precision searches read: a network, inputs to calibrate and test it, by name or as files."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,17 +183,3 @@ def accuracies(evaluator: PrecisionEvaluator, data: DataSet, settings: IntArray)
             f"{data.labels[wrong[0]]} (input {wrong[0]})"
         )
     return top_1(logits, data.labels)
-
-
-def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
-    """Check that no input is among the files that a job writes.
-
-    Raises
-    ------
-    VoltileError
-        Naming the one that is.
-    """
-    written = {(out / name).resolve() for name in outputs}
-    for path in inputs:
-        if path.resolve() in written:
-            raise VoltileError(f"output folder {out} would overwrite the input {path}")

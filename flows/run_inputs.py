@@ -1,14 +1,12 @@
 """What a run reads: technology, sources, constraints, recording; with hashes of all files."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from voltile.core import VoltileError, file_hash
 from voltile.floorplan import Constraints, Netlist, Sources, read_sdc, source_files
 from voltile.flows.netlists import port_names, unconstrained
-from voltile.flows.outputs import OUTPUTS
 from voltile.flows.run_config import RunConfig
 from voltile.flows.stages import stage_key
 from voltile.flows.supplies import check_supplies
@@ -53,14 +51,6 @@ def read_inputs(config: RunConfig) -> RunInputs:
 def recording(config: RunConfig) -> Path | None:
     """Return the file of recorded activity; None where it is none."""
     return None if config.activity in ("auto", "random") else Path(config.activity)
-
-
-def check_apart(out: Path, inputs: Sequence[Path]) -> None:
-    """Check that no input is a file that the run writes."""
-    written = {(out / name).resolve() for name in OUTPUTS}
-    for path in inputs:
-        if path.resolve() in written:
-            raise VoltileError(f"output folder {out} would overwrite the input {path}")
 
 
 def read_sources(config: RunConfig) -> tuple[Sources, str, dict[str, str]]:

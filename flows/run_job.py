@@ -27,12 +27,11 @@ from voltile.flows.intervals import (
     select_intervals,
 )
 from voltile.flows.netlists import mapped_netlist, simulated
-from voltile.flows.outputs import OUTPUTS
+from voltile.flows.outputs import OUTPUTS, refuse_overwriting
 from voltile.flows.placements import check_tiles, place_meshes, place_uncut
 from voltile.flows.run_config import RunConfig, read_config
 from voltile.flows.run_inputs import (
     RunInputs,
-    check_apart,
     constraints_of,
     read_inputs,
     recording,
@@ -67,7 +66,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
         One of its children, for whatever in the inputs cannot be used.
     """
     given = read_inputs(config)
-    check_apart(out, given.files)
+    refuse_overwriting(given.files, out, OUTPUTS)
     stages = Stages(out, StageMeter(), say)
     for name in OUTPUTS:  # those of an earlier run must not pass for this one's
         (out / name).unlink(missing_ok=True)

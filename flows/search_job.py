@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import RunRecord, StageMeter, VoltileError, file_hash
+from voltile.flows.outputs import refuse_overwriting
 from voltile.flows.precision_energy import (
     PrecisionEnergy,
     computed_table,
@@ -20,7 +21,6 @@ from voltile.flows.precision_inputs import (
     PrecisionInputs,
     accuracies,
     read_precision_inputs,
-    refuse_overwriting,
 )
 from voltile.flows.search import (
     SearchParameters,

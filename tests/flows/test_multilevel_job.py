@@ -31,8 +31,9 @@ def rows_of(path):
 def found(voltile, tmp_path):
     """Rows of the example at both levels for three targets."""
     code, out, err = voltile(
-        "multilevel", "digits", "--level", 1, 2, "--target", 0.8, 0.9, 0.95, "--out", "out"
-    )
+        "multilevel", "--pe", "scalable", "digits", "--level", 1, 2, "--target", 0.8, 0.9, 0.95,
+        "--out", "out",
+    )  # fmt: skip
     assert (code, err) == (0, "") and "MACs half" in out
     folder = tmp_path / "out"
     assert {path.name for path in folder.iterdir()} == set(MULTILEVEL_OUTPUTS)

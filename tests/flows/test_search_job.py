@@ -71,6 +71,13 @@ def test_the_example_needs_no_files(voltile, tmp_path):
     assert EnergyTable.read(folder / "energy" / "energy.csv")
 
 
+def test_the_example_has_an_energy_table_by_its_name(voltile, tmp_path):
+    assert voltile("energy", "digits", "--out", "out")[0] == 0
+    columns = EnergyTable.read(tmp_path / "out" / "energy.csv").columns
+    assert set(columns["network"]) == {"digits"}
+    assert tuple(columns["layer"][:6]) == LAYERS
+
+
 @pytest.fixture(scope="module")
 def dual(tmp_path_factory, tables):
     """A search at 16 and 8 bits, whose weights must be reconfigured, at 0.8 V."""
