@@ -9,10 +9,12 @@ executor : the process pool through which all independent work goes.
 run_tasks, Pools : tasks through it, gone on with when workers die.
 write_atomically, new_folder : nothing half-written stays behind.
 read_csv_rows, CsvRow : tables from outside, with faults that name the place.
+read_checked_toml, TomlSection : the same for TOML files.
 read_steps, Steps : values over time from such tables.
 StageMeter, RunRecord : wall time and peak memory of each stage, and what `run.json` holds.
 """
 
+from voltile.core.checked_toml import TomlSection, read_checked_toml
 from voltile.core.csv_rows import CsvRow, read_csv_rows
 from voltile.core.errors import (
     LayerError,
@@ -22,6 +24,7 @@ from voltile.core.errors import (
     ProgramError,
     SynthesisError,
     TechnologyError,
+    ThermalRunaway,
     TimingInfeasible,
     VoltileError,
 )
@@ -47,10 +50,13 @@ __all__ = [
     "Steps",
     "SynthesisError",
     "TechnologyError",
+    "ThermalRunaway",
     "TimingInfeasible",
+    "TomlSection",
     "VoltileError",
     "executor",
     "file_hash",
+    "read_checked_toml",
     "read_csv_rows",
     "read_steps",
     "run_program",

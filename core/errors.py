@@ -76,6 +76,20 @@ class TimingInfeasible(VoltileError):
         self.reach = reach
 
 
+class ThermalRunaway(VoltileError):
+    """Leakage that heats a chip faster than its package cools it: no temperature is steady.
+
+    Attributes
+    ----------
+    temperature : float
+        Reached, and rising still [degrees Celsius].
+    """
+
+    def __init__(self, message: str, temperature: float) -> None:
+        super().__init__(message)
+        self.temperature = temperature
+
+
 class LayerError(VoltileError):
     """A layer of a network that the hardware, or the model of it, cannot compute."""
 

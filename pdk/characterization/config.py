@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from voltile.core import TechnologyError
+from voltile.core import TechnologyError, TomlSection, read_checked_toml
 from voltile.pdk.characterization.bench import Corner
 from voltile.pdk.characterization.cell_generator import CELL_LISTS
 from voltile.pdk.characterization.cell_sources import (
@@ -18,7 +18,6 @@ from voltile.pdk.characterization.cell_sources import (
     Subjects,
     matching,
 )
-from voltile.pdk.characterization.checked_toml import Section, read_checked_toml
 from voltile.pdk.characterization.layout import Layout
 from voltile.pdk.characterization.models import DeviceModel
 from voltile.pdk.characterization.plan import Settings
@@ -212,7 +211,7 @@ def read_config(name_or_path: str) -> Config:
         ) from None
 
 
-def _config(top: Section, path: Path) -> Config:
+def _config(top: TomlSection, path: Path) -> Config:
     pdk = top.text("pdk", default="")
     base = find_pdk(pdk) if pdk else path.parent
     vdds = top.numbers("vdds_v", 0.1, 10, 1)
@@ -266,14 +265,14 @@ def _config(top: Section, path: Path) -> Config:
     )
 
 
-def _sram(top: Section) -> tuple[int, str]:
+def _sram(top: TomlSection) -> tuple[int, str]:
     if "sram" not in top:
         return 0, ""
     with top.section("sram") as sram:
         return sram.whole("tech_nm", 1, 1000), sram.text("note", default="")
 
 
-def _corners(top: Section, base: Path) -> dict[str, Corner]:
+def _corners(top: TomlSection, base: Path) -> dict[str, Corner]:
     """Every corner; `{process}` in the file and name of a model stands for the corner's process."""
     with top.section("devices") as devices:
         models = {}
@@ -300,7 +299,7 @@ def _corners(top: Section, base: Path) -> dict[str, Corner]:
     return corners
 
 
-def _layout(top: Section) -> Layout:
+def _layout(top: TomlSection) -> Layout:
     with top.section("layout") as layout:
         return Layout(
             end_diffusion=layout.number("end_diffusion_um", 0, 100, 1e-6),
@@ -311,7 +310,7 @@ def _layout(top: Section) -> Layout:
         )
 
 
-def _settings(top: Section) -> Settings:
+def _settings(top: TomlSection) -> Settings:
     with top.section("tables") as tables:
         return Settings(
             slews=tables.numbers("slews_ns", 1e-4, 1e3, 2, 1e-9),
@@ -322,7 +321,7 @@ def _settings(top: Section) -> Settings:
         )
 
 
-def _source(cells: Section, base: Path) -> CellSource:
+def _source(cells: TomlSection, base: Path) -> CellSource:
     if "generator" in cells:
         lists = {path.stem: path for path in CELL_LISTS.glob("*.toml")}
         path = lists[cells.choice("generator", sorted(lists))]
@@ -341,7 +340,7 @@ def _source(cells: Section, base: Path) -> CellSource:
     )
 
 
-def _roles(top: Section) -> Roles:
+def _roles(top: TomlSection) -> Roles:
     with top.section("roles") as roles:
         return Roles(
             roles.text("buffer"), roles.text("buffer_input"), roles.text("buffer_output"),
@@ -349,7 +348,7 @@ def _roles(top: Section) -> Roles:
         )  # fmt: skip
 
 
-def _anchors(top: Section, base: Path) -> dict[float, Path]:
+def _anchors(top: TomlSection, base: Path) -> dict[float, Path]:
     if "anchor" not in top:
         return {}
     with top.section("anchor") as anchor:
@@ -358,7 +357,7 @@ def _anchors(top: Section, base: Path) -> dict[float, Path]:
     return {vdd: base / file for vdd, file in zip(vdds, files, strict=True)}
 
 
-def _header(top: Section, corners: Mapping[str, Corner]) -> HeaderDesign | None:
+def _header(top: TomlSection, corners: Mapping[str, Corner]) -> HeaderDesign | None:
     if "header" not in top:
         return None
     devices = next(iter(corners.values())).devices
@@ -372,7 +371,7 @@ def _header(top: Section, corners: Mapping[str, Corner]) -> HeaderDesign | None:
         )
 
 
-def _power_layers(top: Section) -> dict[str, Layer]:
+def _power_layers(top: TomlSection) -> dict[str, Layer]:
     if "power_layers" not in top:
         return {}
     layers = {}

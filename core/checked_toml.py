@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from voltile.core import TechnologyError
+from voltile.core.errors import TechnologyError
 
 _Item = TypeVar("_Item")
 
@@ -18,13 +18,13 @@ _NAME = re.compile(r"\w[\w-]*")
 _NAME_TEXT = "a name of letters, digits, _ and -"
 
 
-class Section:
+class TomlSection:
     """A table of the file. Numbers are returned times `unit`, limits are as in the file."""
 
     def __init__(self, content: Mapping[str, Any], where: str) -> None:
         self._content, self._where = dict(content), where
 
-    def __enter__(self) -> "Section":
+    def __enter__(self) -> "TomlSection":
         return self
 
     def __exit__(
@@ -57,11 +57,11 @@ class Section:
             raise TechnologyError(f"{self._where}{key} must be {allowed}, not {value!r}")
         return value
 
-    def section(self, key: str) -> "Section":
+    def section(self, key: str) -> "TomlSection":
         """Return a table inside."""
         value = self._take(key, "a table", None)
         self._checked(key, "a table", value, isinstance(value, dict))
-        return Section(value, f"{self._where}{key}.")
+        return TomlSection(value, f"{self._where}{key}.")
 
     def number(
         self, key: str, low: float, high: float, unit: float = 1.0, default: float | None = None
@@ -135,7 +135,7 @@ class Section:
         return tuple(dict.fromkeys(listed[listed.index(item)] for item in chosen))
 
 
-def read_checked_toml(path: Path) -> Section:
+def read_checked_toml(path: Path) -> TomlSection:
     """Return the whole of a TOML file.
 
     Raises
@@ -145,7 +145,7 @@ def read_checked_toml(path: Path) -> Section:
         When it is not TOML.
     """
     try:
-        return Section(tomllib.loads(path.read_text()), f"{path}: ")
+        return TomlSection(tomllib.loads(path.read_text()), f"{path}: ")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TechnologyError(f"{path}: {error}") from None
 
