@@ -6,22 +6,83 @@ Layer, Package, read_package : what a die stands on.
 ThermalNetwork, lumped_network : thermal resistances and capacitances; temperatures at rest.
 ThermalGrid, thermal_grid : a die on its package in cells; power of blocks, maps of temperature.
 Stepper, stepper, TrBdf2 : temperatures over time.
+Leakage, steady_with_leakage, advance_with_leakage : leakage that depends on temperature.
+VfTable, read_vf_table : voltage-frequency levels.
+Cpu, Setting, Inference : a processor in its package, and a network that it computes.
+Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
+InferenceRun, run_inferences : inferences one after another under a governor.
+Throttling, LevelStatistics, level_statistics, best_levels : the level that is best in the long run.
+power_from_headroom : power of a network by the time that a cold chip takes to its limit.
+exynos5422, exynos5422_vf_table, exynos5422_inference, EXYNOS5422_THROTTLING, EXYNOS5422_HEADROOM,
+    ThermalAssumptions, ASSUMPTION_RANGES : the processor and the networks of dissertation 4.2.
 """
 
+from voltile.power.thermal.cpu import Cpu, Inference, Setting
+from voltile.power.thermal.exynos5422 import (
+    ASSUMPTION_RANGES,
+    EXYNOS5422_HEADROOM,
+    EXYNOS5422_THROTTLING,
+    ThermalAssumptions,
+    exynos5422,
+    exynos5422_inference,
+    exynos5422_vf_table,
+)
 from voltile.power.thermal.grid import ThermalGrid, thermal_grid
+from voltile.power.thermal.headroom import power_from_headroom
+from voltile.power.thermal.inference_run import InferenceRun, run_inferences
+from voltile.power.thermal.leakage_feedback import (
+    Leakage,
+    advance_with_leakage,
+    steady_with_leakage,
+)
 from voltile.power.thermal.network import ThermalNetwork, lumped_network
 from voltile.power.thermal.package import Layer, Package, read_package
+from voltile.power.thermal.policies import Policy, core_shutdown, proactive, reactive, throttled
 from voltile.power.thermal.transient import Stepper, TrBdf2, stepper
+from voltile.power.thermal.vf_characterization import (
+    LevelStatistics,
+    Throttling,
+    best_levels,
+    level_statistics,
+)
+from voltile.power.thermal.vf_table import VfTable, read_vf_table
 
 __all__ = [
+    "ASSUMPTION_RANGES",
+    "Cpu",
+    "EXYNOS5422_HEADROOM",
+    "EXYNOS5422_THROTTLING",
+    "Inference",
+    "InferenceRun",
     "Layer",
+    "Leakage",
+    "LevelStatistics",
     "Package",
+    "Policy",
+    "Setting",
     "Stepper",
+    "ThermalAssumptions",
     "ThermalGrid",
     "ThermalNetwork",
+    "Throttling",
     "TrBdf2",
+    "VfTable",
+    "advance_with_leakage",
+    "best_levels",
+    "core_shutdown",
+    "exynos5422",
+    "exynos5422_inference",
+    "exynos5422_vf_table",
+    "level_statistics",
     "lumped_network",
+    "power_from_headroom",
+    "proactive",
+    "reactive",
     "read_package",
+    "read_vf_table",
+    "run_inferences",
+    "steady_with_leakage",
     "stepper",
     "thermal_grid",
+    "throttled",
 ]

@@ -1,0 +1,110 @@
+"""Inferences one after another on a CPU under a thermal governor: temperature and latency.
+
+Once per polling period the governor reads the die's temperature and chooses the setting for the
+period. An inference goes on at the speed of each setting that it meets; the next begins at once.
+"""
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import VoltileError
+from voltile.power.thermal.cpu import Cpu, Inference
+from voltile.power.thermal.leakage_feedback import advance_with_leakage
+from voltile.power.thermal.policies import Policy
+from voltile.power.thermal.transient import stepper
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class InferenceRun:
+    """What happened; polls and inferences in the order of time.
+
+    Attributes
+    ----------
+    period : float
+        Between polls [s].
+    temperature : ndarray, shape (polls,)
+        Read by the governor [degrees Celsius].
+    level, cores : ndarray of int, shape (polls,)
+        Chosen then.
+    end, latency : ndarray, shape (inferences,)
+        Of every inference that was finished [s].
+    """
+
+    period: float
+    temperature: Floats
+    level: Ints
+    cores: Ints
+    end: Floats
+    latency: Floats
+
+    @property
+    def time(self) -> Floats:
+        """Of every poll [s]."""
+        return self.period * np.arange(len(self.level), dtype=np.float64)
+
+    def slowed_share(self, until: float) -> float:
+        """Share of the time up to `until` [s] at less than the first setting."""
+        slowed = (self.level < self.level[0]) | (self.cores < self.cores[0])
+        held = np.clip(until - self.time, 0.0, self.period)
+        return float(slowed @ held / until)
+
+
+def run_inferences(
+    cpu: Cpu,
+    inference: Inference,
+    policy: Policy,
+    period: float,
+    count: float = inf,
+    duration: float = inf,
+) -> InferenceRun:
+    """Compute inferences on a chip that was idle, until there are enough or the time is over.
+
+    Parameters
+    ----------
+    period : float
+        Between polls [s].
+    count : float
+        Inferences.
+    duration : float
+        [s].
+
+    Raises
+    ------
+    VoltileError
+        When neither count nor duration ends it.
+    ThermalRunaway
+    """
+    if not min(count, duration) < inf:
+        raise VoltileError("a run must end after some inferences or some time")
+    along, die = stepper(cpu.network, period), cpu.network.sources[0]
+    temperature, setting = cpu.idle(), cpu.fastest
+    read, levels, cores, ends = [], [], [], [0.0]
+    settings = {}
+    done, polls = 0.0, 0
+    while len(ends) <= count and polls * period < duration:
+        read.append(float(temperature[die]))
+        setting = policy(read[-1], setting)
+        levels.append(setting.level)
+        cores.append(setting.cores)
+        if setting not in settings:
+            power = np.array([cpu.power(inference, setting)])
+            settings[setting] = cpu.latency(inference, setting), power, cpu.leakage_at(setting)
+        latency, power, leakage = settings[setting]
+        start, progress = polls * period, done
+        done += period / latency
+        while len(ends) <= done and len(ends) <= count:
+            ends.append(start + (len(ends) - progress) * latency)
+        temperature = advance_with_leakage(along, temperature, power, leakage)
+        polls += 1
+    end = np.array(ends)
+    kept = end[1:] <= duration
+    return InferenceRun(
+        period, np.array(read), np.array(levels), np.array(cores),
+        end[1:][kept], np.diff(end)[kept],
+    )  # fmt: skip
