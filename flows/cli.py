@@ -14,6 +14,7 @@ from voltile.flows.energy_commands import energy_command
 from voltile.flows.precision_commands import budget_command, multilevel_command, search_command
 from voltile.flows.rtl_commands import rtl
 from voltile.flows.sweep_commands import sweep_command
+from voltile.flows.thermal_command import thermal_command
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -31,6 +32,7 @@ app.command("sweep")(sweep_command)
 app.command("search")(search_command)
 app.command("multilevel")(multilevel_command)
 app.command("budget")(budget_command)
+app.command("thermal")(thermal_command)
 workload = typer.Typer(no_args_is_help=True, help="Write a synthetic workload for 'voltile dvfs'.")
 app.add_typer(workload, name="workload")
 

@@ -9,15 +9,18 @@ Stepper, stepper, TrBdf2 : temperatures over time.
 Leakage, steady_with_leakage, advance_with_leakage : leakage that depends on temperature.
 VfTable, read_vf_table : voltage-frequency levels.
 Cpu, Setting, Inference : a processor in its package, and a network that it computes.
+CpuProfile, read_cpu_profile : all of that, with networks and throttling, from a TOML file.
 Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
 InferenceRun, run_inferences : inferences one after another under a governor.
 Throttling, LevelStatistics, level_statistics, best_levels : the level that is best in the long run.
 power_from_headroom : power of a network by the time that a cold chip takes to its limit.
-exynos5422, exynos5422_vf_table, exynos5422_inference, EXYNOS5422_THROTTLING, EXYNOS5422_HEADROOM,
-    ThermalAssumptions, ASSUMPTION_RANGES : the processor and the networks of dissertation 4.2.
+exynos5422, exynos5422_profile, exynos5422_vf_table, exynos5422_inference, EXYNOS5422_THROTTLING,
+    EXYNOS5422_HEADROOM, ThermalAssumptions, ASSUMPTION_RANGES : the processor and the networks of
+    dissertation 4.2.
 """
 
 from voltile.power.thermal.cpu import Cpu, Inference, Setting
+from voltile.power.thermal.cpu_files import CpuProfile, read_cpu_profile
 from voltile.power.thermal.exynos5422 import (
     ASSUMPTION_RANGES,
     EXYNOS5422_HEADROOM,
@@ -25,6 +28,7 @@ from voltile.power.thermal.exynos5422 import (
     ThermalAssumptions,
     exynos5422,
     exynos5422_inference,
+    exynos5422_profile,
     exynos5422_vf_table,
 )
 from voltile.power.thermal.grid import ThermalGrid, thermal_grid
@@ -50,6 +54,7 @@ from voltile.power.thermal.vf_table import VfTable, read_vf_table
 __all__ = [
     "ASSUMPTION_RANGES",
     "Cpu",
+    "CpuProfile",
     "EXYNOS5422_HEADROOM",
     "EXYNOS5422_THROTTLING",
     "Inference",
@@ -72,12 +77,14 @@ __all__ = [
     "core_shutdown",
     "exynos5422",
     "exynos5422_inference",
+    "exynos5422_profile",
     "exynos5422_vf_table",
     "level_statistics",
     "lumped_network",
     "power_from_headroom",
     "proactive",
     "reactive",
+    "read_cpu_profile",
     "read_package",
     "read_vf_table",
     "run_inferences",

@@ -15,6 +15,7 @@ import numpy as np
 from voltile.core import VoltileError
 from voltile.pdk import leakage_temperature_file, read_leakage_temperature
 from voltile.power.thermal.cpu import Cpu, Inference
+from voltile.power.thermal.cpu_files import CpuProfile
 from voltile.power.thermal.headroom import power_from_headroom
 from voltile.power.thermal.leakage_feedback import Leakage
 from voltile.power.thermal.network import lumped_network
@@ -122,3 +123,14 @@ def exynos5422_inference(cpu: Cpu, name: str) -> Inference:
     latency, safe = EXYNOS5422_HEADROOM[name]
     limit = EXYNOS5422_THROTTLING.limit
     return power_from_headroom(cpu, Inference(name, latency, 0.0), safe, limit)
+
+
+def exynos5422_profile(assumed: ThermalAssumptions) -> CpuProfile:
+    """Return the processor with all networks of Table 4.2."""
+    cpu = exynos5422(assumed)
+    inferences = {name: exynos5422_inference(cpu, name) for name in EXYNOS5422_HEADROOM}
+    note = (
+        "power of the networks fitted to Table 4.3; ambient, idle temperature, resistances, "
+        "capacitances and leakage are assumed, voltages but two interpolated"
+    )
+    return CpuProfile(cpu, inferences, EXYNOS5422_THROTTLING, note)

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.power.thermal.network import ThermalNetwork
+from voltile.power.thermal.network import ThermalNetwork, factorised
 
 Floats = NDArray[np.float64]
 
@@ -62,12 +62,11 @@ class TrBdf2:
 
     def __init__(self, network: ThermalNetwork, step: float) -> None:
         from scipy.sparse import diags_array
-        from scipy.sparse.linalg import splu
 
         self.network, self.step = network, step
         self._scale = 0.5 * _GAMMA * step
         matrix = diags_array(network.capacitance) + self._scale * network.conductance
-        self._factors = splu(matrix.tocsc())
+        self._factors = factorised(matrix)
 
     def advance(self, temperature: Floats, power: Floats) -> Floats:
         """See `Stepper`."""

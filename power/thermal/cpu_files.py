@@ -1,0 +1,114 @@
+"""A processor, its package, what it computes and how it throttles, from a TOML file.
+
+cores = 4
+vf = "levels.csv"               # frequency_mhz,vdd_v; beside this file
+ambient_c = 25
+background_w = 1.5
+[stages.die]                    # from the die to the ambient; the resistance is to the next
+resistance_k_per_w = 7
+capacitance_j_per_k = 0.15
+[stages.package]
+resistance_k_per_w = 3
+capacitance_j_per_k = 20
+[leakage]                       # at the highest level with all cores on
+temperatures_c = [0, 50, 100, 150]
+powers_w = [0.2, 0.5, 1.1, 2.0]
+[throttling]
+low_mhz = 900
+limit_c = 90
+hysteresis_k = 2
+period_ms = 100
+[workloads.mobilenet]           # at the highest level on all cores
+latency_ms = 32
+power_w = 5
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from voltile.core import TechnologyError, TomlSection, read_checked_toml
+from voltile.power.thermal.cpu import Cpu, Inference
+from voltile.power.thermal.leakage_feedback import Leakage
+from voltile.power.thermal.network import ThermalNetwork, lumped_network
+from voltile.power.thermal.vf_characterization import Throttling
+from voltile.power.thermal.vf_table import read_vf_table
+
+_LEAST, _MOST = 1e-9, 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class CpuProfile:
+    """All that a thermal characterisation needs to know.
+
+    Attributes
+    ----------
+    inferences : mapping of name to Inference
+    note : str
+        What a user must know of where it comes from; empty: nothing.
+    """
+
+    cpu: Cpu
+    inferences: Mapping[str, Inference]
+    throttling: Throttling
+    note: str = ""
+
+
+def read_cpu_profile(path: Path) -> CpuProfile:
+    """Read a profile.
+
+    Raises
+    ------
+    VoltileError
+        When a file cannot be read, or a value is missing or out of range.
+    """
+    try:
+        with read_checked_toml(path) as top:
+            return _profile(top, path)
+    except OSError as error:
+        raise TechnologyError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _profile(top: TomlSection, path: Path) -> CpuProfile:
+    table = read_vf_table(path.parent / top.text("vf"))
+    with top.section("leakage") as section:
+        temperatures = np.array(section.numbers("temperatures_c", -100, 300, 2))
+        powers = np.array(section.numbers("powers_w", 0, _MOST, 2))
+    if len(powers) != len(temperatures):
+        raise TechnologyError(
+            f"{path}: leakage.powers_w must be as many as temperatures_c, {len(temperatures)}, not "
+            f"{len(powers)}"
+        )
+    cpu = Cpu(
+        table,
+        top.whole("cores", 1, 1024),
+        _network(top, top.number("ambient_c", -100, 200)),
+        top.number("background_w", 0, _MOST, default=0.0),
+        Leakage(temperatures, powers[:, None]),
+    )
+    with top.section("throttling") as section:
+        throttling = Throttling(
+            section.number("low_mhz", _LEAST, _MOST, 1e6),
+            section.number("limit_c", -100, 300),
+            section.number("hysteresis_k", 0, 100),
+            section.number("period_ms", 1e-3, 1e6, 1e-3),
+        )
+    inferences = {}
+    with top.section("workloads") as workloads:
+        for name in workloads.names:
+            with workloads.section(name) as section:
+                latency = section.number("latency_ms", 1e-3, _MOST, 1e-3)
+                inferences[name] = Inference(name, latency, section.number("power_w", 0, _MOST))
+    return CpuProfile(cpu, inferences, throttling)
+
+
+def _network(top: TomlSection, ambient: float) -> ThermalNetwork:
+    resistances, capacitances = [], []
+    with top.section("stages") as stages:
+        for name in stages.names:
+            with stages.section(name) as stage:
+                resistances.append(stage.number("resistance_k_per_w", _LEAST, _MOST))
+                capacitances.append(stage.number("capacitance_j_per_k", _LEAST, _MOST))
+    return lumped_network(tuple(resistances), tuple(capacitances), ambient)

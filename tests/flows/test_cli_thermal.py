@@ -1,0 +1,140 @@
+"""`voltile thermal`: tables and pictures of a CPU of one's own, and what it refuses."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from voltile.core import VoltileError
+from voltile.flows.cli import main
+from voltile.flows.thermal_command import _counts
+from voltile.flows.thermal_job import THERMAL_OUTPUTS
+from voltile.power.thermal import read_cpu_profile
+
+# 10 K/W in 2 s, no leakage to speak of. 9 W reach 115 C at 2 GHz; at 1.5 GHz 3.797 W reach 63 C.
+CPU = """
+cores = 4
+vf = "levels.csv"
+ambient_c = 25
+[stages.die]
+resistance_k_per_w = 10
+capacitance_j_per_k = 0.2
+[leakage]
+temperatures_c = [0, 150]
+powers_w = [1e-9, 2e-9]
+[throttling]
+low_mhz = 1000
+limit_c = 70
+hysteresis_k = 2
+period_ms = 20
+[workloads.net]
+latency_ms = 30
+power_w = 9
+[workloads.small]
+latency_ms = 10
+power_w = 1
+"""
+LEVELS = "frequency_mhz,vdd_v\n1000,0.8\n1500,0.9\n2000,1.2\n"
+
+
+@pytest.fixture
+def cpu(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "levels.csv").write_text(LEVELS)
+    path = tmp_path / "cpu.toml"
+    path.write_text(CPU)
+    return path
+
+
+def voltile(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["voltile", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def rows(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeypatch, capsys):
+    code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--inferences", "20:1020:500",
+                   "--duration", "20", "--workers", "1", "--out", "out")  # fmt: skip
+    assert code in (0, None), capsys.readouterr().err
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == set(THERMAL_OUTPUTS)
+    opt = {(row["workload"], row["inferences"]): row for row in rows(out / "vf_opt.csv")}
+    assert len(opt) == 6
+    # 20 inferences end after 0.6 s, before the limit: nominal, and nothing saved.
+    assert opt["net", "20"]["vf_opt_mhz"] == "2000"
+    assert float(opt["net", "20"]["reactive_ms"]) == pytest.approx(30)
+    assert float(opt["net", "20"]["saving"]) == 0
+    # In the long run 1.5 GHz needs no throttling: 40 ms without deviation.
+    assert opt["net", "1020"]["vf_opt_mhz"] == "1500"
+    assert float(opt["net", "1020"]["proactive_ms"]) == pytest.approx(40)
+    assert float(opt["net", "1020"]["proactive_deviation_ms"]) == pytest.approx(0, abs=1e-6)
+    assert float(opt["net", "1020"]["reactive_ms"]) > 42
+    # 1 W never comes near the limit.
+    assert opt["small", "1020"]["vf_opt_mhz"] == "2000"
+    levels = rows(out / "levels.csv")
+    assert len(levels) == 2 * 3 * 3
+    throttled = {row["frequency_mhz"]: float(row["throttled_share"]) for row in levels
+                 if (row["workload"], row["inferences"]) == ("net", "1020")}  # fmt: skip
+    assert throttled["1000"] == throttled["1500"] == 0 < 0.3 < throttled["2000"]
+    trace = [row for row in rows(out / "traces.csv")
+             if (row["workload"], row["governor"]) == ("net", "proactive")]  # fmt: skip
+    assert len(trace) == 1000
+    heat = [float(row["temperature_c"]) for row in trace]
+    time = np.array([float(row["time_s"]) for row in trace])
+    assert heat == pytest.approx(25 + 37.96875 * (1 - np.exp(-time / 2)), abs=1e-2)
+    record = json.loads((out / "thermal.json").read_text())
+    assert list(record["inputs"]) == [str(cpu)]
+    shown = capsys.readouterr().out
+    assert "net" in shown and "33.3%" in shown and "out/vf_opt.csv" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--workload", "vgg"), "no workload 'vgg': {cpu} has net, small"),
+        (("--limit", "20"), "a limit must be above the 25.0 C of the idle chip"),
+        (("--low", "700"), "levels.csv has no level of 700 MHz: 1000, 1500, 2000"),
+        (("--cpu", "arm"), "no CPU 'arm': built in is exynos5422; or give a TOML file"),
+        (("--inferences", "50:10:5"), "--inferences must be FIRST:LAST:STEP"),
+        (("--vf", "down.csv"), "down.csv:3: vdd_v must be 0.9 or more, not 0.8"),
+    ],
+)  # fmt: skip
+def test_thermal_rejects_what_it_cannot_use(
+    cpu, tmp_path, monkeypatch, capsys, arguments, message
+):  # fmt: skip
+    (tmp_path / "down.csv").write_text("frequency_mhz,vdd_v\n1000,0.9\n2000,0.8\n")
+    code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--workers", "1", *arguments)
+    assert code == 2
+    assert message.format(cpu=cpu) in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("powers_w = [1e-9, 2e-9]", "powers_w = [1, 2, 3]",
+         "leakage.powers_w must be as many as temperatures_c, 2, not 3"),
+        ("resistance_k_per_w = 10", "resistance_k_per_w = 0",
+         "stages.die.resistance_k_per_w must be a number from 1e-09 to 1e+09, not 0"),
+        ("cores = 4", "cores = 0", "cores must be a whole number from 1 to 1024, not 0"),
+    ],
+)  # fmt: skip
+def test_cpu_profile_rejects_what_has_no_meaning(cpu, old, new, message):
+    cpu.write_text(CPU.replace(old, new))
+    with pytest.raises(VoltileError) as caught:
+        read_cpu_profile(cpu)
+    assert str(caught.value) == f"{cpu}: {message}"
+
+
+def test_inferences_are_a_range_with_both_ends():
+    assert _counts("50:1000:50") == tuple(range(50, 1001, 50))
+    assert _counts("7") == (7,)
+    assert _counts("3:5") == (3, 4, 5)
