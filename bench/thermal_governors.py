@@ -5,16 +5,18 @@
 Fitted to Table 4.3 and T_max is the power of each network, nothing else. What the dissertation does
 not tell (`ThermalAssumptions`) stays at its middle, then goes to either end of its range, one at a
 time, with the powers fitted anew. Prints every figure of dissertation 4.2.3 with its error and the
-range over all of these, and a line for each; the last lines are other settings of the governor.
+range over all of these, and a line for each; the last lines are of other settings of the governor,
+and of other voltages.
 """
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
 import numpy as np
 
-from voltile.core import VoltileError, executor
+from voltile.core import executor
 from voltile.flows.thermal_job import WorkloadResult, characterize_workloads
 from voltile.power.thermal import (
     ASSUMPTION_RANGES,
@@ -28,6 +30,10 @@ from voltile.power.thermal import (
 NETWORKS = ("mobilenet_v1", "mobilenet_v2", "inception_v1", "inception_v4")
 COUNTS = tuple(range(50, 1001, 50))
 DURATION = 100.0
+# Not those of the dissertation: Linux for Odroid (hardkernel/linux 44b9995,
+# arch/arm/boot/dts/exynos5800.dtsi), 2 GHz between its neighbours [GHz], [V].
+LINUX_FREQUENCY = (0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.1)
+LINUX_VDD = (0.95, 0.975, 1.0, 1.05, 1.05, 1.0625, 1.0875, 1.125, 1.1625, 1.2, 1.25, 1.3125)
 # Levels that may be the best, and VF_low [Hz].
 SLOWEST = 1200e6
 # Dissertation 4.2.3: text, Fig. 4.21, Tables 4.4. An overhead is given for two networks.
@@ -59,21 +65,27 @@ def main(workers: int) -> None:
     with executor(workers) as pool:
         for label, assumed, throttling in cases + settings:
             print(label, file=sys.stderr)
-            try:
-                found[label] = predict(assumed, throttling, pool)
-            except VoltileError as fault:
-                print(f"{label}: {fault}")
+            found[label] = predict(assumed, throttling, pool)
+        label = "voltages of Linux"
+        found[label] = predict(middle, by, pool, LINUX_FREQUENCY, LINUX_VDD)
     print(compared(found, {label for label, _, _ in cases}))
     print(by_case(found))
 
 
-def predict(assumed: ThermalAssumptions, by: Throttling, pool: Executor) -> Figures:
-    """Return every figure for every network."""
+def predict(
+    assumed: ThermalAssumptions,
+    by: Throttling,
+    pool: Executor,
+    frequency: Sequence[float] = (),
+    vdd: Sequence[float] = (),
+) -> Figures:
+    """Return every figure for every network, with voltages of other frequencies if given [GHz]."""
     profile = exynos5422_profile(assumed)
     table = profile.cpu.table
     kept = (table.frequency >= SLOWEST - 1) | (np.abs(table.frequency - by.low) < 1)
-    cpu = replace(profile.cpu,
-                  table=VfTable(table.name, table.frequency[kept], table.vdd[kept]))  # fmt: skip
+    levels = table.frequency[kept]
+    volts = np.interp(levels / 1e9, frequency, vdd) if frequency else table.vdd[kept]
+    cpu = replace(profile.cpu, table=VfTable(table.name, levels, volts))
     profile = replace(profile, cpu=cpu, throttling=by)
     results = {
         item.name: item
