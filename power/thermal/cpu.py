@@ -85,10 +85,21 @@ class Cpu:
         VoltileError
             When there is no such level, or are not so many cores.
         """
-        chosen = self.cores if cores is None else cores
-        if not 1 <= chosen <= self.cores:
-            raise VoltileError(f"cores must be 1 to {self.cores}, not {chosen}")
-        return Setting(self.table.level(frequency), chosen)
+        chosen = Setting(self.table.level(frequency), self.cores if cores is None else cores)
+        self.check(chosen)
+        return chosen
+
+    def check(self, setting: Setting) -> None:
+        """Check that there is such a setting.
+
+        Raises
+        ------
+        VoltileError
+        """
+        if not 0 <= setting.level <= self.table.highest:
+            raise VoltileError(f"a level must be 0 to {self.table.highest}, not {setting.level}")
+        if not 1 <= setting.cores <= self.cores:
+            raise VoltileError(f"cores must be 1 to {self.cores}, not {setting.cores}")
 
     def latency(self, inference: Inference, setting: Setting) -> float:
         """Time of an inference [s]."""

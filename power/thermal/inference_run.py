@@ -19,6 +19,9 @@ from voltile.power.thermal.transient import stepper
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# Eleven days at 100 ms.
+_MOST_POLLS = 10_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class InferenceRun:
@@ -77,11 +80,16 @@ def run_inferences(
     Raises
     ------
     VoltileError
-        When neither count nor duration ends it.
+        When neither count nor duration ends it, the period is not positive, there would be too many
+        polls, or the policy chooses a setting that the CPU has not.
     ThermalRunaway
     """
-    if not min(count, duration) < inf:
-        raise VoltileError("a run must end after some inferences or some time")
+    if not 0 < period < inf:
+        raise VoltileError(f"a polling period must be positive and finite, not {period * 1e3:g} ms")
+    if not (count > 0 and duration > 0 and min(count, duration) < inf):
+        raise VoltileError(
+            f"a run must end after some inferences or some time, not {count:g} and {duration:g} s"
+        )
     along, die = stepper(cpu.network, period), cpu.network.sources[0]
     temperature, setting = cpu.idle(), cpu.fastest
     read, levels, cores, ends = [], [], [], [0.0]
@@ -93,6 +101,7 @@ def run_inferences(
         levels.append(setting.level)
         cores.append(setting.cores)
         if setting not in settings:
+            cpu.check(setting)
             power = np.array([cpu.power(inference, setting)])
             settings[setting] = cpu.latency(inference, setting), power, cpu.leakage_at(setting)
         latency, power, leakage = settings[setting]
@@ -102,6 +111,11 @@ def run_inferences(
             ends.append(start + (len(ends) - progress) * latency)
         temperature = advance_with_leakage(along, temperature, power, leakage)
         polls += 1
+        if polls > _MOST_POLLS:
+            raise VoltileError(
+                f"a run has at most {_MOST_POLLS} polls; at {period * 1e3:g} ms each these were "
+                f"{len(ends) - 1} inferences of {inference.name}"
+            )
     end = np.array(ends)
     kept = end[1:] <= duration
     return InferenceRun(

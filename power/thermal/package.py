@@ -5,6 +5,7 @@ what it does for this footprint: the coefficient of convection is that of the di
 """
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from voltile.core import TechnologyError, read_checked_toml
@@ -32,6 +33,14 @@ class Layer:
     conductivity: float
     heat_capacity: float
 
+    def __post_init__(self) -> None:
+        for what in ("thickness", "conductivity", "heat_capacity"):
+            value = getattr(self, what)
+            if not 0 < value < inf:
+                raise ValueError(
+                    f"{what} of layer {self.name} must be positive and finite, not {value:g}"
+                )
+
 
 @dataclass(frozen=True)
 class Package:
@@ -51,6 +60,15 @@ class Package:
     convection_last: float
     convection_first: float
     ambient: float
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError("a package must have a layer or more, not none")
+        if not (0 < self.convection_last < inf and 0 <= self.convection_first < inf):
+            raise ValueError(
+                f"convection must be positive behind the last layer, 0 or more before the first, "
+                f"and finite, not {self.convection_last:g} and {self.convection_first:g} W/(m2 K)"
+            )
 
 
 def read_package(path: Path) -> Package:

@@ -209,7 +209,15 @@ def test_governors_reject_a_limit_that_is_no_limit():
             reactive(one, 1e9, limit, hysteresis)
     with pytest.raises(VoltileError, match="^cores must be 1 to 4, not 5$"):
         core_shutdown(one, 5, 80.0, 2.0)
-    with pytest.raises(VoltileError, match="^a run must end after some inferences or some time$"):
-        run_inferences(one, Inference("net", 0.1, 1.0), hold(one.fastest), 0.1)
+    net = Inference("net", 0.1, 1.0)
+    for options, message in (
+        ({}, "a run must end after some inferences or some time, not inf and inf s"),
+        ({"duration": float("nan")}, "a run must end after .* time, not inf and nan s"),
+        ({"duration": 1.0, "period": 0.0}, "a polling period must be positive and finite, not 0"),
+    ):
+        with pytest.raises(VoltileError, match=f"^{message}"):
+            run_inferences(one, net, hold(one.fastest), **{"period": 0.1, **options})
+    with pytest.raises(VoltileError, match="^a level must be 0 to 2, not -1$"):
+        run_inferences(one, net, hold(Setting(-1, 4)), 0.1, count=2)
     with pytest.raises(VoltileError, match=r"^numbers of inferences must be 1 or more, not \[0\]$"):
         level_statistics(one, Inference("n", 0.1, 1.0), 2e9, [0], Throttling(1e9, 80, 2, 0.1))

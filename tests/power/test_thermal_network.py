@@ -245,6 +245,16 @@ def test_grid_rejects_blocks_without_area_or_off_the_die():
         thermal_grid(PACKAGE, 1e-3, 1e-3, 0, 4)
 
 
+def test_package_of_ones_own_rejects_what_has_no_meaning():
+    with pytest.raises(ValueError, match="^thickness of layer a must be positive and"):
+        Layer("a", 0.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="^convection must be positive behind the last layer, .*, "
+                       r"not 0 and 0 W/\(m2 K\)$"):  # fmt: skip
+        Package((SILICON,), 0.0, 0.0, 25.0)
+    with pytest.raises(ValueError, match="^a package must have a layer or more, not none$"):
+        Package((), 1.0, 0.0, 25.0)
+
+
 def test_lumped_network_rejects_unstable_values():
     with pytest.raises(ValueError, match="must be positive and finite, not -1"):
         lumped_network((1.0, -1.0), (1.0, 1.0), 25.0)
