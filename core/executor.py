@@ -112,7 +112,10 @@ def _dask_executor(address: str) -> Iterator[Executor]:
     with client, client.get_executor() as pool:
         try:
             yield pool
-        except KilledWorker as error:
-            raise ProgramError(
-                f"workers of the Dask cluster died again and again: {error}"
-            ) from None
+        except BaseException as error:
+            pool.shutdown(wait=False)  # what others' workers still run is of no use
+            if isinstance(error, KilledWorker):
+                raise ProgramError(
+                    f"workers of the Dask cluster died again and again: {error}"
+                ) from None
+            raise

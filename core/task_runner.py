@@ -81,6 +81,3 @@ def _drain(
                 take(name, future.result())
                 del left[name]
         raise
-    finally:
-        for future in pending:
-            future.cancel()
