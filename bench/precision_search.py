@@ -182,7 +182,7 @@ def multilevel(model: Path, data: Path) -> None:
                 f"| {row.calibration_accuracy:.1%} | {row.test_accuracy:.1%} "
                 f"| {row.difference:+.1%} | {row.saving:.1%} "
                 f"| {' | '.join(share(item) for item in row.mac_shares[1:])} "
-                f"| {precision_text(modes, row.setting)} |"
+                f"| {precision_text(modes, row.setting)}{'' if row.met else ', not met'} |"
             )
 
 

@@ -26,8 +26,8 @@ from voltile.sim import Cut, PrecisionEvaluator, operations, read_hierarchy
 
 MULTILEVEL_OUTPUTS = ("multilevel.csv", "settings.json", "multilevel.png", "run.json")
 MULTILEVEL_COLUMNS = (
-    "level", "classes", "target", "accuracy_calibration", "accuracy_test", "difference", "effort",
-    "effort_unit", "saving",
+    "level", "classes", "target", "accuracy_calibration", "accuracy_test", "difference", "met",
+    "effort", "effort_unit", "saving",
 )  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def _csv_rows(result: MultilevelResult) -> Iterator[tuple[object, ...]]:
         test = "" if isnan(row.test_accuracy) else f"{row.test_accuracy:.6g}"
         yield (
             row.level, row.classes, f"{row.target:.6g}", f"{row.calibration_accuracy:.6g}", test,
-            f"{row.difference:.6g}", f"{row.effort * factor:.9g}", result.effort_unit,
-            f"{row.saving:.6g}", *(f"{item:.6g}" for item in row.mac_shares),
+            f"{row.difference:.6g}", str(row.met).lower(), f"{row.effort * factor:.9g}",
+            result.effort_unit, f"{row.saving:.6g}", *(f"{item:.6g}" for item in row.mac_shares),
             precision_text(modes, row.setting),
         )  # fmt: skip

@@ -83,10 +83,15 @@ def plot_population(result: "SearchJobResult", path: Path) -> None:
     threshold = result.config.parameters.threshold
     if np.isfinite(threshold):
         axis.axvline(threshold, color="black", ls=":", lw=1, label="threshold")
-    axis.set_xlabel("KL divergence")
+    # Random settings may be a hundred times as far off as what is chosen.
+    axis.set_xscale("symlog", linthresh=0.1, linscale=0.5)
+    axis.set_xlim(left=-0.01)
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.set_xlabel("KL divergence, logarithmic above 0.1")
     axis.set_ylabel("energy / full precision")
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=5,
+                  frameon=False, fontsize=8, columnspacing=1.2, handletextpad=0.3)  # fmt: skip
     figure.supxlabel(_subject(result), fontsize=8.5)
     save_figure(figure, path)
 
