@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 _RANDOM_VECTORS, _RANDOM_LENGTH = 512, 64
 # Inputs of a network whose feature maps set the fraction lengths.
 _CALIBRATION = 20
-# Operands whose sums the integer model of a network holds.
-_WIDEST = 20
+WIDEST = 20
+"""Widest operands [bits]: the sums of their products fit the 64-bit integers of the models."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,13 @@ class Operands:
     def zero_acts(self) -> float:
         """Share of the activations that are zero."""
         return float((self.act == 0).mean())
+
+
+def width_fault(width: int) -> str:
+    """Return what is wrong with a width of operands, or nothing."""
+    if width % 2 or not 4 <= width <= WIDEST:
+        return f"width must be even and from 4 to {WIDEST}, not {width}"
+    return ""
 
 
 def random_operands(width: int, sparsity: float, seed: int) -> Operands:
@@ -186,8 +193,8 @@ def quantised_network(model: Path, inputs: Path, width: int) -> tuple[FixedPoint
             f"inputs {inputs} are of {values.shape[1:]} (height, width, channels), those of "
             f"{model} of {floats.input_shape}"
         )
-    if width % 2 or not 4 <= width <= _WIDEST:
-        raise VoltileError(f"width must be even and from 4 to {_WIDEST}, not {width}")
+    if fault := width_fault(width):
+        raise VoltileError(fault)
     # The widest accumulator of the model, so that no sum saturates.
     element = replace(SCALABLE, width=width, acc_width=62 - width)
     values = values[:_CALIBRATION]

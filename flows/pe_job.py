@@ -12,7 +12,7 @@ from voltile.core import Precision, RunRecord, StageMeter, VoltileError, file_ha
 from voltile.floorplan import Sources, build_timing_graph
 from voltile.flows.layouts import Layout
 from voltile.flows.netlists import mapped_netlist, unconstrained
-from voltile.flows.operands import Operands, random_operands, read_operands
+from voltile.flows.operands import Operands, random_operands, read_operands, width_fault
 from voltile.flows.outputs import refuse_overwriting, write_csv
 from voltile.flows.pe_stimuli import ArrayStimuli, PeStimuli, control_case
 from voltile.flows.placements import place_alone
@@ -89,6 +89,8 @@ class PeConfig:
     def _faults(self) -> Iterator[str]:
         """What cannot be characterised, a clause each."""
         names = [item.name.lower() for item in Precision]
+        if fault := width_fault(self.width):
+            yield fault
         for name in self.pes or ("none",):
             if name not in PROCESSING_ELEMENTS:
                 yield f"a processing element must be {', '.join(PROCESSING_ELEMENTS)}, not {name}"
@@ -154,10 +156,10 @@ def characterize_pes(config: PeConfig, out: Path, say: Callable[[str], None] = p
         raise VoltileError(
             f"{', '.join(config.pes)}: there is no {', '.join(config.precisions)} precision"
         )
+    elements = {name: config.element(name) for name in names}
     technology = read_technology(config.tech)
     operands = operands_of(config)
     refuse_overwriting([config.operands] if config.operands else [], out, PE_OUTPUTS)
-    elements = {name: config.element(name) for name in names}
     stages = Stages(out, StageMeter(), say)
     for name in PE_OUTPUTS:  # those of an earlier job must not pass for this one's
         (out / name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from voltile.core import VoltileError
+from voltile.hdl import MOST_ELEMENTS
 
 # Every interval costs as many timing updates as a mesh has tiles, every point a power analysis.
 _MOST_INTERVALS, _MOST_POINTS = 64, 1000
@@ -103,6 +104,11 @@ class RunConfig:
                 if not least <= value <= most:
                     limits = f"{least} or more" if most == _ANY else f"{least} to {most}"
                     yield f"{name} must be {limits}, not {value}"
+        if self.grid[0] * self.grid[1] > MOST_ELEMENTS:
+            yield (
+                f"the grid must have at most {MOST_ELEMENTS} MACs, not {self.grid[0]} x "
+                f"{self.grid[1]}"
+            )
         if not self.intervals:
             yield "intervals must be given"
         if self.period is not None and not 0 < self.period < inf:

@@ -6,6 +6,7 @@ ProcessingElement, OperandMode : the interface of the processing elements.
 ScalableMac : processing element for full, mixed and half precision (Fig. 3.13, Algorithm 3).
 SpatialMac : the same precisions from four multipliers at once.
 DualMac : one 16 x 16 or two 8 x 8 bit MACs a cycle (Fig. 3.4).
+MOST_ELEMENTS : how many an array has at most.
 PROCESSING_ELEMENTS : the three by their names on the command line.
 Grid : rows x cols of `ScalableMac` under one broadcast control word.
 SystolicArray : rows x cols of any element, operands and control word in the wavefront.
@@ -44,7 +45,7 @@ from voltile.hdl.layer_jobs import LayerJob
 from voltile.hdl.layer_parts import split_layer
 from voltile.hdl.layers import Layer, SpaceToDepth
 from voltile.hdl.packed_schedule import schedule_on
-from voltile.hdl.pe import OperandMode, ProcessingElement
+from voltile.hdl.pe import MOST_ELEMENTS, OperandMode, ProcessingElement
 from voltile.hdl.registers import FAULTS, Register, Status
 from voltile.hdl.rounding import RoundHalfEven
 from voltile.hdl.scalable_mac import ScalableMac
@@ -64,6 +65,7 @@ PROCESSING_ELEMENTS: dict[str, type[ScalableMac | SpatialMac | DualMac]] = {
 
 __all__ = [
     "FAULTS",
+    "MOST_ELEMENTS",
     "PROCESSING_ELEMENTS",
     "Accelerator",
     "Addend",

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from voltile.hdl.job_queue import JobQueue
 from voltile.hdl.layer_engine import LayerEngine
 from voltile.hdl.layer_job import WORD_BITS, PrecisionCode
-from voltile.hdl.pe import ProcessingElement
+from voltile.hdl.pe import ProcessingElement, check_array_size
 from voltile.hdl.registers import BUS, Registers, Status
 from voltile.hdl.sram import DoubleBuffer
 from voltile.hdl.stream_ports import StreamLoader, StreamUnloader
@@ -36,7 +36,7 @@ class Accelerator(wiring.Component):
     Parameters
     ----------
     rows, cols : int
-        Of the array, even, at least 2.
+        Of the array, even, at least 2, and at most `MOST_ELEMENTS` elements together.
     pe : ProcessingElement
         Element (0, 0) of the array; the others are like it.
     act_bytes, weight_bytes, out_bytes : int
@@ -73,6 +73,7 @@ class Accelerator(wiring.Component):
     ):
         if rows < 2 or cols < 2 or rows % 2 or cols % 2:
             raise ValueError(f"rows and cols must be even, at least 2, not {rows} and {cols}")
+        check_array_size(rows, cols)
         self.rows = rows
         self.cols = cols
         self.pe = pe

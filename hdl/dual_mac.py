@@ -34,9 +34,9 @@ class DualMac(PackedMac):
     Parameters
     ----------
     width : int
-        N, bits of a full-precision operand and of the output; even, at least 4.
+        N, bits of a full-precision operand and of the output; even, 4 to 32.
     acc_width : int
-        Bits of the accumulator, at least those of the bias, 2N. With 44 bits, 2**13 products of
+        Bits of the accumulator, from those of the bias, 2N, to 128. With 44 bits, 2**13 products of
         16 x 16 bits cannot overflow: more than the 4608 of a 3 x 3 convolution over 512 channels.
 
     Ports
@@ -48,7 +48,7 @@ class DualMac(PackedMac):
     Raises
     ------
     ValueError
-        When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
+        When `width` is odd, or one of the widths is out of range.
     """
 
     modes = {

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from voltile.hdl.control import control_fields, control_signature
+from voltile.hdl.pe import check_array_size
 from voltile.hdl.scalable_mac import ScalableMac
 
 
@@ -32,7 +33,7 @@ class Grid(wiring.Component):
     Parameters
     ----------
     rows, cols : int
-        Number of elements, at least 1.
+        Number of elements, at least 1, and at most `MOST_ELEMENTS` together.
     width, acc_width : int
         As for `ScalableMac`.
 
@@ -52,16 +53,13 @@ class Grid(wiring.Component):
     Raises
     ------
     ValueError
-        When `rows` or `cols` is below 1, or a width is not one of `ScalableMac`.
+        When `rows`, `cols` or a width is out of range.
     """
 
     drain_latency = 1
 
     def __init__(self, rows: int, cols: int, width: int = 8, acc_width: int = 32):
-        if rows < 1:
-            raise ValueError(f"rows must be at least 1, not {rows}")
-        if cols < 1:
-            raise ValueError(f"cols must be at least 1, not {cols}")
+        check_array_size(rows, cols)
         self.rows = rows
         self.cols = cols
         self.width = width

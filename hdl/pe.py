@@ -11,6 +11,27 @@ from amaranth.lib.wiring import In, Out
 from voltile.core import Precision
 from voltile.hdl.control import control_layout, control_signature
 
+MOST_WIDTH = 32
+"""Widest operand [bits]: the host's side keeps biases, twice as wide, in 64-bit integers."""
+MOST_ACC_WIDTH = 128
+"""Widest accumulator [bits]: it adds 2**64 of the widest products without overflow."""
+MOST_ELEMENTS = 1024
+"""Elements of the largest array; its Verilog takes some minutes, each element a quarter second."""
+
+
+def check_array_size(rows: int, cols: int) -> None:
+    """Refuse arrays without elements, or with too many.
+
+    Raises
+    ------
+    ValueError
+    """
+    if rows < 1 or cols < 1 or rows * cols > MOST_ELEMENTS:
+        raise ValueError(
+            f"rows and cols must be at least 1, and at most {MOST_ELEMENTS} elements together, "
+            f"not {rows} and {cols}"
+        )
+
 
 @dataclass(frozen=True)
 class OperandMode:
@@ -95,9 +116,9 @@ class ProcessingElement(wiring.Component):
     Parameters
     ----------
     width : int
-        N, bits of a full-precision operand and of the output; even, at least 4.
+        N, bits of a full-precision operand and of the output; even, 4 to `MOST_WIDTH`.
     acc_width : int
-        Bits of the accumulator, at least those of the bias, 2N.
+        Bits of the accumulator, at least those of the bias, 2N, and at most `MOST_ACC_WIDTH`.
     act_width, weight_width : int
         Bits of the operand words.
     fields : dict
@@ -128,7 +149,7 @@ class ProcessingElement(wiring.Component):
     Raises
     ------
     ValueError
-        When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
+        When `width` is odd, or one of the widths is out of range.
     """
 
     latency: ClassVar[int]
@@ -136,10 +157,12 @@ class ProcessingElement(wiring.Component):
     modes: ClassVar[Mapping[Precision, OperandMode]]
 
     def __init__(self, width: int, acc_width: int, act_width: int, weight_width: int, fields: dict):
-        if width < 4 or width % 2:
-            raise ValueError(f"width must be even and at least 4, not {width}")
-        if acc_width < 2 * width:
-            raise ValueError(f"acc_width must be at least {2 * width}, not {acc_width}")
+        if not 4 <= width <= MOST_WIDTH or width % 2:
+            raise ValueError(f"width must be even and from 4 to {MOST_WIDTH}, not {width}")
+        if not 2 * width <= acc_width <= MOST_ACC_WIDTH:
+            raise ValueError(
+                f"acc_width must be from {2 * width} to {MOST_ACC_WIDTH}, not {acc_width}"
+            )
         self.width = width
         self.acc_width = acc_width
         self.act_width = act_width

@@ -53,9 +53,9 @@ class ScalableMac(ProcessingElement):
     Parameters
     ----------
     width : int
-        N, bits of activation, weight and output; even, at least 4.
+        N, bits of activation, weight and output; even, 4 to 32.
     acc_width : int
-        Bits of the accumulator, at least those of the bias, 2N.
+        Bits of the accumulator, from those of the bias, 2N, to 128.
 
     Ports
     -----
@@ -67,7 +67,7 @@ class ScalableMac(ProcessingElement):
     Raises
     ------
     ValueError
-        When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
+        When `width` is odd, or one of the widths is out of range.
     """
 
     latency = 3

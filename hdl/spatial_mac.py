@@ -44,9 +44,9 @@ class SpatialMac(PackedMac):
     Parameters
     ----------
     width : int
-        N, bits of a full-precision operand and of the output; even, at least 4.
+        N, bits of a full-precision operand and of the output; even, 4 to 32.
     acc_width : int
-        Bits of the accumulator, at least those of the bias, 2N.
+        Bits of the accumulator, from those of the bias, 2N, to 128.
 
     Ports
     -----
@@ -57,7 +57,7 @@ class SpatialMac(PackedMac):
     Raises
     ------
     ValueError
-        When `width` is odd or below 4, or `acc_width` is below ``2 * width``.
+        When `width` is odd, or one of the widths is out of range.
     """
 
     modes = {

@@ -7,7 +7,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from voltile.hdl.pe import ProcessingElement
+from voltile.hdl.pe import ProcessingElement, check_array_size
 
 
 class SystolicArray(wiring.Component):
@@ -35,7 +35,7 @@ class SystolicArray(wiring.Component):
     Parameters
     ----------
     rows, cols : int
-        Number of elements, at least 1.
+        Number of elements, at least 1, and at most `MOST_ELEMENTS` together.
     pe : ProcessingElement
         Element (0, 0); the others are like it.
 
@@ -55,12 +55,11 @@ class SystolicArray(wiring.Component):
     Raises
     ------
     ValueError
-        When `rows` or `cols` is below 1.
+        When `rows` or `cols` is out of range.
     """
 
     def __init__(self, rows: int, cols: int, pe: ProcessingElement):
-        if rows < 1 or cols < 1:
-            raise ValueError(f"rows and cols must be at least 1, not {rows} and {cols}")
+        check_array_size(rows, cols)
         self.rows = rows
         self.cols = cols
         self.pe = pe

@@ -14,12 +14,16 @@ def test_every_element_matches_the_golden_model(rows, cols, tmp_path):
     bench.run("every_element_matches_the_golden_model")
 
 
+SIZES = "rows and cols must be at least 1, and at most 1024 elements together"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 2), "rows must be at least 1, not 0"),
-        ((2, 0), "cols must be at least 1, not 0"),
-        ((2, 2, 7), "width must be even and at least 4, not 7"),
+        ((0, 2), f"{SIZES}, not 0 and 2"),
+        ((2, 0), f"{SIZES}, not 2 and 0"),
+        ((500, 500), f"{SIZES}, not 500 and 500"),
+        ((2, 2, 7), "width must be even and from 4 to 32, not 7"),
     ],
 )
 def test_grid_rejects_bad_sizes(arguments, message):

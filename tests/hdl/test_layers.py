@@ -99,6 +99,7 @@ def test_a_bias_is_needed(accelerator):
     ("arguments", "message"),
     [
         ((3, 4), "rows and cols must be even, at least 2, not 3 and 4"),
+        ((64, 32), "at most 1024 elements together, not 64 and 32"),
         ((4, 4, 1001), "act_bytes must hold two banks of 2 to 16777215 words of 32 bits, 1001"),
         ((4, 4, 8), "act_bytes must hold two banks of 2 to 16777215 words of 32 bits, 8 bytes"),
     ],

@@ -79,9 +79,11 @@ def test_every_enable_of_a_packed_mac_becomes_a_clock_gate(element, gates, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((5,), "width must be even and at least 4, not 5"),
-        ((2,), "width must be even and at least 4, not 2"),
-        ((8, 15), "acc_width must be at least 16, not 15"),
+        ((5,), "width must be even and from 4 to 32, not 5"),
+        ((2,), "width must be even and from 4 to 32, not 2"),
+        ((34, 80), "width must be even and from 4 to 32, not 34"),
+        ((8, 15), "acc_width must be from 16 to 128, not 15"),
+        ((8, 100000), "acc_width must be from 16 to 128, not 100000"),
     ],
 )
 def test_packed_mac_rejects_bad_widths(element, arguments, message):

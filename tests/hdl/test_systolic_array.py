@@ -19,9 +19,11 @@ def test_results_leave_in_the_wavefront(pe, rows, cols, tmp_path):
     bench.run("results_leave_in_the_wavefront")
 
 
-def test_array_rejects_no_rows():
-    with pytest.raises(ValueError, match="rows and cols must be at least 1, not 0 and 2"):
-        SystolicArray(0, 2, ScalableMac())
+@pytest.mark.parametrize(("rows", "cols"), [(0, 2), (500, 500), (1, 1025)])
+def test_array_rejects_sizes(rows, cols):
+    message = f"and at most 1024 elements together, not {rows} and {cols}"
+    with pytest.raises(ValueError, match=message):
+        SystolicArray(rows, cols, ScalableMac())
 
 
 @pytest.mark.parametrize("pe", PROCESSING_ELEMENTS)
