@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -244,9 +245,11 @@ def characterize_pe_command(
         typer.Option(help="Processing elements: scalable, spatial, dual. [all]"),
     ] = None,
     width: Annotated[
-        int, typer.Option(help="N, bits of a full-precision operand: even, at least 4.")
+        int, typer.Option(help="N, bits of a full-precision operand: even, 4 to 20.")
     ] = 8,
-    acc_width: Annotated[int, typer.Option(help="Accumulator width in bits.")] = 32,
+    acc_width: Annotated[
+        int, typer.Option(help="Accumulator width in bits, from twice the operand width to 128.")
+    ] = 32,
     precision: Annotated[
         list[str] | None, typer.Option(help="Precisions: full, mixed, half. [all]")
     ] = None,
@@ -563,6 +566,8 @@ _OTHERS = {
 }
 # What click raises for an unknown option or a bad value; Typer holds a click of its own.
 _UsageError: Any = typer.BadParameter.__base__
+# What it makes of a Ctrl-C that a command does not catch.
+_Aborted: Any = typer.Abort
 # Options that take one or more numbers, and those that take one or more words.
 _SEVERAL = ("--tiles", "--intervals", "--frequency", "--vdd", "--level", "--target")
 _SEVERAL_WORDS = ("--cells", "--bias", "--pe", "--precision", "--policy")
@@ -575,9 +580,12 @@ def main() -> None:
     """Run the command line; input faults are one line on standard error and exit code 2."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what runs beside this ends with it
     try:
+        _refuse_empty_outputs(sys.argv[1:])
         sys.exit(app(_repeat_options(sys.argv[1:]), standalone_mode=False) or 0)
     except _UsageError as error:
-        _fail(" ".join(error.format_message().split()))
+        _fail(_usage_text(error))
+    except _Aborted:
+        sys.exit(130)
     except VoltileError as error:
         _fail(str(error))
     except OSError as error:
@@ -588,6 +596,20 @@ def _fail(message: str) -> NoReturn:
     if message:  # without a command there is none, but the help
         print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+def _usage_text(error: Any) -> str:
+    """Return what is wrong with the words of a command in one line, with the value at fault."""
+    faults: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    values = "".join(f", not {fault['input']!r}" for fault in faults)
+    return " ".join(error.format_message().split()) + values
+
+
+def _refuse_empty_outputs(arguments: list[str]) -> None:
+    """Raise where an output has no name, which as a path would be the current folder."""
+    for option, value in pairwise([*arguments, "end"]):
+        if option == "--out=" or (option in ("--out", "-o") and not value):
+            raise VoltileError("--out is empty, but has to name what to write")
 
 
 def _repeat_options(arguments: list[str]) -> list[str]:

@@ -1,17 +1,27 @@
 """`voltile rtl`: the Verilog of the built-in designs."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import gcd
 from pathlib import Path
+from threading import Event, Thread
 from typing import Annotated
 
 import typer
 
 from voltile.core import VoltileError
 
+# Of a buffer: far more than any chip has, and less than its word addresses reach.
+_MOST_KIB = 16384
+
 rtl = typer.Typer(no_args_is_help=True, help="Write the Verilog of a built-in design.")
 
 Output = Annotated[Path, typer.Option("--out", "-o", help="Verilog file to write.")]
-Width = Annotated[int, typer.Option(help="Operand width in bits, even, at least 4.")]
-AccWidth = Annotated[int, typer.Option(help="Accumulator width in bits.")]
+Width = Annotated[int, typer.Option(help="Operand width in bits: even, 4 to 32.")]
+AccWidth = Annotated[
+    int, typer.Option(help="Accumulator width in bits, from twice the operand width to 128.")
+]
 
 
 @rtl.command("mac")
@@ -64,8 +74,14 @@ def rtl_grid(
     _write_rtl(lambda: Grid(rows, cols, width, acc_width), "grid", out)
 
 
-Rows = Annotated[int, typer.Option(help="Rows of processing elements.")]
+Rows = Annotated[
+    int, typer.Option(help="Rows of processing elements; at most 1024 elements together.")
+]
 Cols = Annotated[int, typer.Option(help="Columns of processing elements.")]
+EvenRows = Annotated[
+    int, typer.Option(help="Rows of processing elements: even; at most 1024 elements together.")
+]
+EvenCols = Annotated[int, typer.Option(help="Columns of processing elements: even.")]
 Pe = Annotated[
     str, typer.Option(help="Processing element: scalable, spatial, or dual. See `voltile rtl`.")
 ]
@@ -98,8 +114,8 @@ def rtl_array(
 @rtl.command("accelerator")
 def rtl_accelerator(
     out: Output,
-    rows: Rows = 8,
-    cols: Cols = 8,
+    rows: EvenRows = 8,
+    cols: EvenCols = 8,
     pe: Pe = "scalable",
     width: PeWidth = None,
     acc_width: PeAccWidth = None,
@@ -110,7 +126,8 @@ def rtl_accelerator(
     """Write an accelerator: array, buffers, sequencer, streams, and registers on a Wishbone bus.
 
     Its memories are modules by themselves, `accelerator__sram_DEPTHxWIDTH_LANESlane`, which a flow
-    binds to SRAM macros.
+    binds to SRAM macros. The host's side in Python, `hdl.LayerJob`, needs an `hdl.Accelerator` of
+    the same rows, columns, element and buffers; docs/accelerator.md has an example.
 
     Examples:
 
@@ -120,12 +137,13 @@ def rtl_accelerator(
     """
     from voltile.hdl import Accelerator
 
-    sizes = act_kib << 10, weight_kib << 10, out_kib << 10
-    _write_rtl(
-        lambda: Accelerator(rows, cols, _element(pe, width, acc_width), *sizes),
-        "accelerator",
-        out,
+    element = _element(pe, width, acc_width)
+    sizes = (
+        _buffer_bytes("act", act_kib, rows * element.act_width),
+        _buffer_bytes("weight", weight_kib, cols * element.weight_width),
+        _buffer_bytes("out", out_kib, cols * element.width),
     )
+    _write_rtl(lambda: Accelerator(rows, cols, element, *sizes), "accelerator", out)
 
 
 def _element(name: str, width: int | None, acc_width: int | None):  # type: ignore[no-untyped-def]
@@ -135,21 +153,62 @@ def _element(name: str, width: int | None, acc_width: int | None):  # type: igno
     if name not in PROCESSING_ELEMENTS:
         raise VoltileError(f"--pe must be one of {', '.join(PROCESSING_ELEMENTS)}, not {name}")
     given = {"width": width, "acc_width": acc_width}
-    return PROCESSING_ELEMENTS[name](
-        **{key: value for key, value in given.items() if value is not None}
-    )
+    try:
+        return PROCESSING_ELEMENTS[name](
+            **{key: value for key, value in given.items() if value is not None}
+        )
+    except ValueError as error:
+        raise VoltileError(str(error)) from None
+
+
+def _buffer_bytes(name: str, kib: int, bits: int) -> int:
+    """Return the bytes of a buffer of two banks of words of some bits."""
+    if not 1 <= kib <= _MOST_KIB:
+        raise VoltileError(f"--{name}-kib must be from 1 to {_MOST_KIB} KiB, not {kib}")
+    unit = 2 * bits // gcd(2 * bits, 8 << 10) or 1
+    if kib % unit:
+        raise VoltileError(
+            f"--{name}-kib must be a multiple of {unit} KiB, as both banks hold whole words of "
+            f"{bits} bits, not {kib}"
+        )
+    return kib << 10
 
 
 def _write_rtl(make, name: str, out: Path) -> None:  # type: ignore[no-untyped-def]
     from voltile.hdl import write_verilog
 
+    if out.is_dir():
+        raise VoltileError(f"{out} cannot be written: it is a folder")
     if not out.parent.is_dir():
         raise VoltileError(f"{out} cannot be written: there is no folder {out.parent}")
     try:
-        write_verilog(make(), name, out)
+        component = make()
+        elements = getattr(component, "rows", 1) * getattr(component, "cols", 1)
+        with _shown_when_long(f"{name}: Verilog of {elements} processing element(s)"):
+            write_verilog(component, name, out)
     except ValueError as error:
         raise VoltileError(str(error)) from None
     except OSError as error:
         raise VoltileError(f"{out} cannot be written: {error.strerror}") from None
     if out.is_file():  # and not standard output
         typer.echo(f"{out}")
+
+
+@contextmanager
+def _shown_when_long(what: str) -> Iterator[None]:
+    """Say on standard error what goes on for longer than two seconds, and then every ten."""
+    start, done = time.monotonic(), Event()
+
+    def tell() -> None:
+        wait = 2.0
+        while not done.wait(wait):
+            typer.echo(f"{what} ... {time.monotonic() - start:.0f} s", err=True)
+            wait = 10.0
+
+    teller = Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()

@@ -326,6 +326,8 @@ BAD = {
     ),
     "seed below zero": ((*RUN, "--seed", -1), "seed must be 0 to 2147483647, not -1"),
     "seed of 33 bits": ((*RUN, "--seed", 1 << 32), "seed must be 0 to 2147483647, not 4294967296"),
+    "large grid": (("run", "--rows", 500, "--cols", 500),
+                   "the grid must have at most 1024 MACs, not 500 x 500"),
     "workers": ((*RUN, "--workers", -3), "workers must be 1 or more, not -3"),
     "no workers": ((*RUN, "--workers", 0), "workers must be 1 or more, not 0"),
     "intervals": ((*RUN, "--intervals", 100000), "intervals must be 1 to 64, not 100000"),
@@ -482,8 +484,53 @@ def test_run_does_not_overwrite_an_input(voltile, folder):
 
 def test_rtl_rejects_an_odd_width(voltile, folder):
     code, _, err = voltile("rtl", "mac", "--width", 5, "-o", "odd.v")
-    assert (code, err) == (2, "error: width must be even and at least 4, not 5\n")
+    assert (code, err) == (2, "error: width must be even and from 4 to 32, not 5\n")
     assert not (folder / "odd.v").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("mac", "--acc-width", 100000), "acc_width must be from 16 to 128, not 100000"),
+        (("dual", "--width", 1000, "--acc-width", 2000),
+         "width must be even and from 4 to 32, not 1000"),
+        (("array", "--width", 40), "width must be even and from 4 to 32, not 40"),
+        (("array", "--rows", 500, "--cols", 500),
+         "rows and cols must be at least 1, and at most 1024 elements together, not 500 and 500"),
+        (("accelerator", "--rows", 0), "rows and cols must be even, at least 2, not 0 and 8"),
+        (("accelerator", "--act-kib", -1), "--act-kib must be from 1 to 16384 KiB, not -1"),
+        (("accelerator", "--rows", 6),
+         "--act-kib must be a multiple of 3 KiB, as both banks hold whole words of 48 bits, "
+         + "not 128"),
+    ],
+)  # fmt: skip
+def test_rtl_rejects_sizes(voltile, folder, arguments, fault):
+    code, _, err = voltile("rtl", *arguments, "-o", "x.v")
+    assert (code, err) == (2, f"error: {fault}\n")
+    assert not (folder / "x.v").exists()
+
+
+@pytest.mark.parametrize("option", [("-o", ""), ("--out", ""), ("--out=",)])
+def test_an_empty_output_is_rejected(voltile, folder, option):
+    for command in (("rtl", "mac"), ("characterize-pe",)):
+        code, _, err = voltile(*command, *option)
+        assert (code, err) == (2, "error: --out is empty, but has to name what to write\n")
+
+
+def test_rtl_rejects_a_folder_as_file(voltile, folder):
+    code, _, err = voltile("rtl", "mac", "-o", folder)
+    assert (code, err) == (2, f"error: {folder} cannot be written: it is a folder\n")
+
+
+def test_what_takes_long_is_said(voltile, folder, monkeypatch):
+    monkeypatch.setattr("voltile.hdl.write_verilog", lambda *_: time.sleep(2.3))
+    code, _, err = voltile("rtl", "array", "-o", "long.v")
+    assert (code, err) == (0, "array: Verilog of 64 processing element(s) ... 2 s\n")
+
+
+def test_a_value_that_is_no_number_is_named(voltile):
+    code, _, err = voltile("rtl", "mac", "--width", "wide", "-o", "mac.v")
+    assert code == 2 and "--width" in err and "'wide'" in err
 
 
 def test_rtl_rejects_a_folder_that_is_not_there(voltile):
