@@ -105,6 +105,12 @@ def load_onnx(path: Path, external_data: bool = False) -> Any:
     import onnx
 
     try:
+        is_empty = not path.read_bytes()
+    except OSError as fault:
+        raise LayerError(f"{path} cannot be read: {fault.strerror}") from None
+    if is_empty:
+        raise LayerError(f"{path}: the file is empty")
+    try:
         model = onnx.load(str(path), format="protobuf", load_external_data=external_data)
     except Exception as fault:  # of any kind: the parser's own, or the file's
         raise LayerError(f"{path}: no ONNX file ({type(fault).__name__})") from None
@@ -213,13 +219,13 @@ def _node(path: Path, item: Any) -> OnnxNode:
     from onnx import AttributeProto, helper
 
     if not item.output or not item.output[0]:
-        raise LayerError(f"{path}: node {item.name!r}, a {item.op_type!r}, has no output")
+        raise LayerError(f"{path}: node {item.name!r} of type {item.op_type!r} has no output")
     name = item.name or item.output[0]
     if not name.isprintable():
         raise LayerError(f"{path}: the name of a node must be printable text, not {name!r}")
     op = item.op_type if item.domain in ("", "ai.onnx") else f"{item.domain}.{item.op_type}"
     if any(entry.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for entry in item.attribute):
-        raise LayerError(f"{path}: '{name}' is a {op!r}, which is not supported")
+        raise LayerError(f"{path}: '{name}' is of type {op!r}, which is not supported")
     try:
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in item.attribute}
     except ValueError:

@@ -92,7 +92,7 @@ class _Reader(NetworkReader):
         if self.ended:
             raise self.fault(f"'{name}' follows a Softmax")
         if node.op_type not in self.kinds or node.domain not in ("", "ai.onnx"):
-            raise self.fault(f"'{name}' is a {node.op_type}, which is not supported")
+            raise self.fault(f"'{name}' is of type {node.op_type}, which is not supported")
         try:
             attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
             self.kinds[node.op_type](node, name, attributes)
@@ -240,7 +240,7 @@ class _Reader(NetworkReader):
 
         for key, value in attributes.items():
             if key not in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-                raise self.fault(f"'{name}' is a Constant of {key}, which is not supported")
+                raise self.fault(f"'{name}' is of type Constant with {key}, which is not supported")
             tensor = onnx.numpy_helper.to_array(value) if key == "value" else np.asarray(value)
             self.constants[node.output[0]] = tensor
 

@@ -97,7 +97,7 @@ class _Layers:
         if not self._maps(node) or node.op in ("Shape", "Size"):
             self.constants.update(node.outputs)
         elif node.op not in self.adders:
-            raise self.graph.fault(f"'{node.name}' is a {node.op}, which is not supported")
+            raise self.graph.fault(f"'{node.name}' is of type {node.op}, which is not supported")
         elif node.inputs[0] in self.constants and node.op not in _ELEMENTWISE | _ADDRESSED:
             raise self.graph.fault(f"'{node.name}' takes a constant for its feature map")
         else:
