@@ -30,7 +30,7 @@ def main(given: argparse.Namespace) -> None:
         operands = network_operands(
             Path(given.model), Path(given.inputs), "", VECTORS, width, PeConfig.seed
         )
-        write_operands(operands, folder / "operands.npz")
+        write_operands(operands, width, folder / "operands.npz")
         config = PeConfig(
             pes=names, width=width, acc_width=acc_width, tech=given.tech,
             operands=folder / "operands.npz",

@@ -259,7 +259,8 @@ def characterize_pe_command(
     operands: Annotated[
         Path | None,
         typer.Option(help="npz file of integers `act` and `weight`, shape (vectors, length), words "
-                     "of full precision; 'voltile operands' writes such. [random]"),
+                     "of full precision, and their `width`; 'voltile operands' writes such. "
+                     "[random]"),
     ] = None,
     sparsity: Annotated[
         float, typer.Option(help="Share of random activations that is set to zero.")
@@ -347,11 +348,12 @@ def operands_command(
     if out.resolve() in (model.resolve(), inputs.resolve()):
         raise VoltileError(f"{out} would overwrite an input")
     found = network_operands(model, inputs, layer, vectors, width, seed)
-    write_operands(found, out)
+    write_operands(found, width, out)
     count, length = found.act.shape
+    fewer = f" (all that there are, fewer than {vectors})" if count < vectors else ""
     typer.echo(
-        f"{out}: {count} dot products of length {length}, {found.source}; {found.zero_acts:.1%} of "
-        f"the activations are zero"
+        f"{out}: {count} dot products{fewer} of length {length}, {found.source}; "
+        f"{found.zero_acts:.1%} of the activations are zero"
     )
 
 

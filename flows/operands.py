@@ -1,6 +1,7 @@
 """Operands of dot products: from a file, at random, or of a layer of a network."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,7 +74,9 @@ def read_operands(path: Path, width: int) -> Operands:
     Raises
     ------
     VoltileError
-        When the file is none, or its arrays do not fit each other or words of `width` bits.
+        When the file is none, or its arrays do not fit each other or words of `width` bits: values
+        beyond them, an array `width` that says another one, or, without it, values that need no
+        more than half of the bits, which look like those of a lower width.
     """
     arrays = read_arrays(path, ("act", "weight"), "operands")
     act, weight = arrays["act"], arrays["weight"]
@@ -95,7 +98,26 @@ def read_operands(path: Path, width: int) -> Operands:
             f"operands {path}: act and weight must be of one shape, not {act.shape} and "
             f"{weight.shape}"
         )
+    _check_width(path, arrays, width)
     return Operands(act.astype(np.int64), weight.astype(np.int64), str(path), file_hash(path))
+
+
+def _check_width(path: Path, arrays: dict[str, NDArray[Any]], width: int) -> None:
+    """Refuse operands that are meant as words of another width."""
+    if "width" in arrays:
+        if arrays["width"].tolist() != width:
+            raise VoltileError(
+                f"operands {path}: these are words of {arrays['width'].tolist()} bits, not of "
+                f"{width} (--width)"
+            )
+        return
+    values = np.concatenate([arrays["act"].ravel(), arrays["weight"].ravel()])
+    bits = 1 + max(int(values.max()), ~int(values.min())).bit_length()
+    if bits <= width // 2:
+        raise VoltileError(
+            f"operands {path}: the values need {bits} bits of {width} (--width); if they are meant "
+            f"so, add an array width={width}"
+        )
 
 
 def read_arrays(path: Path, names: Sequence[str], what: str) -> dict[str, NDArray[Any]]:
@@ -107,13 +129,14 @@ def read_arrays(path: Path, names: Sequence[str], what: str) -> dict[str, NDArra
         When the file is none, or lacks an array.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):  # an array by itself
+            raise ValueError
+        with file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise VoltileError(f"{what} {path}: there is no such file") from None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile):
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error):
         raise VoltileError(f"{what} {path}: no npz file of plain arrays") from None
     missing = [name for name in names if name not in arrays]
     if missing:
@@ -123,10 +146,10 @@ def read_arrays(path: Path, names: Sequence[str], what: str) -> dict[str, NDArra
     return arrays
 
 
-def write_operands(operands: Operands, path: Path) -> None:
-    """Write operands as an npz file with arrays `act` and `weight`."""
+def write_operands(operands: Operands, width: int, path: Path) -> None:
+    """Write operands of words of `width` bits as an npz file: arrays `act`, `weight`, `width`."""
     with write_atomically(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, act=operands.act, weight=operands.weight)
+        np.savez_compressed(stream, act=operands.act, weight=operands.weight, width=width)
 
 
 def read_inputs(path: Path) -> Floats:
@@ -151,8 +174,23 @@ def read_inputs(path: Path) -> Floats:
             f"inputs {path}: x must be numbers of shape (inputs, channels, height, width), not "
             f"{x.dtype} of shape {x.shape}"
         )
-    zero, scale = (arrays.get(name, default) for name, default in (("zero_point", 0), ("scale", 1)))
+    zero, scale = _number(path, arrays, "zero_point", 0), _number(path, arrays, "scale", 1)
+    if scale <= 0:
+        raise VoltileError(f"inputs {path}: scale must be positive, not {scale:g}")
+    if not np.isfinite(x).all():
+        raise VoltileError(f"inputs {path}: x must be finite, not {x[~np.isfinite(x)][0]}")
     return np.asarray(np.moveaxis((x.astype(np.float64) - zero) * scale, 1, -1))
+
+
+def _number(path: Path, arrays: dict[str, NDArray[Any]], name: str, default: float) -> float:
+    """Return an array of one number, or what it is without one."""
+    array = arrays.get(name, np.asarray(default))
+    if array.size != 1 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise VoltileError(
+            f"inputs {path}: {name} must be one finite number, not {array.dtype} of shape "
+            f"{array.shape}" + (f": {array.flat[0]}" if array.size == 1 else "")
+        )
+    return float(array.item())
 
 
 def network_operands(

@@ -401,6 +401,10 @@ SHAPE = "must be integers of shape (vectors, length), not"
          "act and weight must be of one shape, not (2, 3) and (1, 3)"),
         ({"act": ONES, "weight": ONES * -9},
          "weight must be words of 4 bits, -8 to 7, not -9 (--width)"),
+        ({"act": ONES, "weight": ONES * 7, "width": 8},
+         "these are words of 8 bits, not of 4 (--width)"),
+        ({"act": ONES, "weight": ONES * -2},
+         "the values need 2 bits of 4 (--width); if they are meant so, add an array width=4"),
     ],
 )  # fmt: skip
 def test_command_rejects_operands_that_do_not_fit(voltile, tmp_path, arrays, fault):
@@ -439,8 +443,12 @@ def test_command_rejects_what_cannot_be_characterised(voltile, tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_command_rejects_a_file_that_is_no_npz(voltile, tmp_path):
+@pytest.mark.parametrize("content", ["text", "a plain array"])
+def test_command_rejects_a_file_that_is_no_npz(voltile, tmp_path, content):
     path = tmp_path / "ops.npz"
     path.write_text("act,weight\n1,2\n")
+    if content != "text":
+        np.save(tmp_path / "ops.npy", ONES)
+        (tmp_path / "ops.npy").replace(path)
     code, _, err = voltile("characterize-pe", "--operands", path)
     assert (code, err) == (2, f"error: operands {path}: no npz file of plain arrays\n")

@@ -499,9 +499,8 @@ def test_rtl_rejects_an_odd_width(voltile, folder):
          "rows and cols must be at least 1, and at most 1024 elements together, not 500 and 500"),
         (("accelerator", "--rows", 0), "rows and cols must be even, at least 2, not 0 and 8"),
         (("accelerator", "--act-kib", -1), "--act-kib must be from 1 to 16384 KiB, not -1"),
-        (("accelerator", "--rows", 6),
-         "--act-kib must be a multiple of 3 KiB, as both banks hold whole words of 48 bits, "
-         + "not 128"),
+        (("accelerator", "--rows", 6, "--act-kib", 8),
+         "--act-kib must be a multiple of 3 KiB, as both banks hold whole words of 48 bits, not 8"),
     ],
 )  # fmt: skip
 def test_rtl_rejects_sizes(voltile, folder, arguments, fault):

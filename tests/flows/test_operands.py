@@ -91,6 +91,29 @@ def test_inputs_become_numbers_with_channels_last(tmp_path):
     )
 
 
+X = np.arange(24, dtype=np.int8).reshape(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "fault"),
+    [
+        ({"x": X, "scale": 0.0}, "scale must be positive, not 0"),
+        ({"x": X, "scale": -2.0}, "scale must be positive, not -2"),
+        ({"x": X, "scale": np.ones(2)}, "scale must be one finite number, not float64 of shape"),
+        ({"x": X, "scale": np.nan}, "scale must be one finite number, not float64 of shape (): n"),
+        ({"x": X, "zero_point": np.inf}, "zero_point must be one finite number"),
+        ({"x": np.where(X == 5, np.inf, X)}, "x must be finite, not inf"),
+        ({"x": np.where(X == 5, np.nan, X)}, "x must be finite, not nan"),
+    ],
+)
+def test_inputs_that_are_no_numbers_are_refused(tmp_path, arrays, fault):
+    path = tmp_path / "x.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(VoltileError) as raised:
+        read_inputs(path)
+    assert str(raised.value).startswith(f"inputs {path}: {fault}")
+
+
 @pytest.fixture
 def voltile(monkeypatch, capsys):
     """Runs the command line; gives exit code, output and error text."""
@@ -116,6 +139,8 @@ def test_command_writes_what_characterize_pe_reads(voltile, keyword_spotting, tm
     operands = read_operands(out, 8)
     assert operands.act.shape == operands.weight.shape == (50, 9)
     assert 0 <= operands.act.min() < operands.act.max()  # after a ReLU
+    with pytest.raises(VoltileError, match="these are words of 8 bits, not of 16"):
+        read_operands(out, 16)
     first = out.read_bytes()
     voltile("operands", *given, "--layer", "dw2", "--vectors", 50)
     assert out.read_bytes() == first
@@ -130,3 +155,8 @@ def test_command_writes_what_characterize_pe_reads(voltile, keyword_spotting, tm
         f"(49, 10, 1)\n"
     ))  # fmt: skip
     assert out.read_bytes() == first
+    np.savez(inputs, x=np.moveaxis(values[:1], -1, 1))
+    code, text, _ = voltile("operands", *given, "--layer", "dw2", "--vectors", 10**11)
+    # As many as there are results: 25 x 5 pixels of 64 channels.
+    assert code == 0
+    assert f": 8000 dot products (all that there are, fewer than {10**11}) of length 9" in text
