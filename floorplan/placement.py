@@ -11,7 +11,7 @@ from voltile.floorplan.clocks import ClockNetwork
 from voltile.floorplan.mux_cells import MuxColumns, MuxReserve
 from voltile.floorplan.netlist import OPEN, Netlist
 from voltile.floorplan.placer import UNITS_PER_SITE, PlacerInput, place_cells
-from voltile.floorplan.tiles import TileGrid, make_tile_grid
+from voltile.floorplan.tiles import TileGrid, make_tile_grid, remedy
 from voltile.floorplan.timing import Wires
 from voltile.pdk import Technology
 
@@ -131,8 +131,7 @@ def place_on(
         fill = width.sum() * technology.site_height / grid.row_area
         raise PlacementInfeasible(
             f"{grid.n} x {grid.n} tiles cannot be legalised: tiles of {grid.tile_rows} rows by "
-            f"{grid.tile_width} sites, {fill:.0%} full ({error}); use fewer tiles or a lower "
-            f"utilisation",
+            f"{grid.tile_width} sites, {fill:.0%} full ({error}); {remedy(grid.n)}",
             grid.n,
         ) from None
     # The placer knows no site grid. Down to the site is always legal, since widths and row starts
@@ -263,7 +262,7 @@ def _check_legal(grid: TileGrid, site: Ints, row: Ints, sites: Ints) -> Ints:
     if outside.any() or overlap.any():
         raise PlacementInfeasible(
             f"{grid.n} x {grid.n} tiles cannot be legalised: {int(outside.sum())} cells across a "
-            f"tile border, {int(overlap.sum())} overlaps; use fewer tiles or a lower utilisation",
+            f"tile border, {int(overlap.sum())} overlaps; {remedy(grid.n)}",
             grid.n,
         )
     return tile

@@ -180,7 +180,12 @@ def make_tile_grid(
             is_wide = f"is {longest * 1e6:.2f} µm wide"
         raise PlacementInfeasible(
             f"{n} x {n} tiles are too many: a tile {is_wide} and the widest cell "
-            f"{widest * 1e6:.2f} µm; use fewer tiles or a lower utilisation",
+            f"{widest * 1e6:.2f} µm; {remedy(n)}",
             n,
         )
     return grid
+
+
+def remedy(n: int) -> str:
+    """Return what helps when cells do not fit n x n tiles."""
+    return "use a lower utilisation" if n == 1 else "use fewer tiles or a lower utilisation"
