@@ -137,6 +137,9 @@ def rtl_accelerator(
     """
     from voltile.hdl import Accelerator
 
+    for name, count in (("rows", rows), ("cols", cols)):
+        if count < 2 or count % 2:
+            raise VoltileError(f"--{name} must be even, at least 2, not {count}")
     element = _element(pe, width, acc_width)
     sizes = (
         _buffer_bytes("act", act_kib, rows * element.act_width),
@@ -165,7 +168,7 @@ def _buffer_bytes(name: str, kib: int, bits: int) -> int:
     """Return the bytes of a buffer of two banks of words of some bits."""
     if not 1 <= kib <= _MOST_KIB:
         raise VoltileError(f"--{name}-kib must be from 1 to {_MOST_KIB} KiB, not {kib}")
-    unit = 2 * bits // gcd(2 * bits, 8 << 10) or 1
+    unit = 2 * bits // gcd(2 * bits, 8 << 10)
     if kib % unit:
         raise VoltileError(
             f"--{name}-kib must be a multiple of {unit} KiB, as both banks hold whole words of "
