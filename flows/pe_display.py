@@ -10,14 +10,17 @@ from voltile.power import CONSTANT_FREQUENCY, CONSTANT_THROUGHPUT
 def energies_table(study: PeStudy) -> Table:
     """Return the energy per MAC [pJ] of every element and precision in both modes as a table."""
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left", caption=(
-        "at one clock: at the nominal supply and the clock that all precisions of an element meet; "
-        "at one throughput: as many MACs per second as full precision then does, at the lowest "
-        "supply for it. Glitches are not counted, nor memories and control."
+        "highest: the highest clock at the nominal supply, by case analysis; at one clock: at the "
+        "nominal supply and the clock that all precisions of an element meet; at one throughput: "
+        "as many MACs per second as full precision then does, at the lowest supply for it; "
+        "leakage: its part of pJ/MAC. Glitches are not counted, nor memories and control."
     ))  # fmt: skip
-    for name in ("element", "precision"):
+    for name in ("\nelement", "\nprecision"):
         table.add_column(name, no_wrap=True)
-    for name in ("area, µm²", "MACs/cycle", "reach, MHz", "clock, MHz", "pJ/MAC", "leakage",
-                 "MHz", "V", "pJ/MAC", "leakage"):  # fmt: skip
+    for name in (
+        "area\nµm²", "MACs/\ncycle", "highest\nMHz", "at one clock:\nMHz", "\npJ/MAC", "\nleakage",
+        "at one throughput:\nMHz", "\nV", "\npJ/MAC", "\nleakage",
+    ):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
     for result in study.results:
         for precision in dict.fromkeys(item.precision for item in result.energies):

@@ -156,10 +156,10 @@ def characterize_pes(config: PeConfig, out: Path, say: Callable[[str], None] = p
         raise VoltileError(
             f"{', '.join(config.pes)}: there is no {', '.join(config.precisions)} precision"
         )
-    elements = {name: config.element(name) for name in names}
     technology = read_technology(config.tech)
     operands = operands_of(config)
     refuse_overwriting([config.operands] if config.operands else [], out, PE_OUTPUTS)
+    elements = {name: config.element(name) for name in names}
     stages = Stages(out, StageMeter(), say)
     for name in PE_OUTPUTS:  # those of an earlier job must not pass for this one's
         (out / name).unlink(missing_ok=True)

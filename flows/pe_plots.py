@@ -1,6 +1,7 @@
 """The picture of the energy per MAC."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 # Colour-blind safe (Okabe and Ito).
 _PARTS = (("switching", "#0072B2"), ("internal", "#56B4E9"), ("leakage", "#D55E00"))
+# Width that titles and legend take, whatever the number of bars [inches]; letters of the footer.
+_LEAST_WIDTH, _LETTERS_PER_INCH = 7.2, 13
+# Room for bars, in bars: a few must not be spread over it all.
+_LEAST_BARS = 3
 _NAMES = {"scalable": "ScalableMac", "spatial": "SpatialMac", "dual": "DualMac"}
 
 
@@ -23,7 +28,8 @@ def plot_energies(study: "PeStudy", path: Path) -> None:
     """
     bars = [(result.name, precision) for result in study.results
             for precision in dict.fromkeys(item.precision for item in result.energies)]  # fmt: skip
-    figure, axes = new_figure(1.6 + 1.0 * len(bars), 4.2, columns=2, sharey=True)
+    width = max(_LEAST_WIDTH, 1.6 + 1.0 * len(bars))
+    figure, axes = new_figure(width, 4.2, columns=2, sharey=True)
     for axis, mode, title in zip(
         axes[0], (CONSTANT_FREQUENCY, CONSTANT_THROUGHPUT),
         ("constant frequency, nominal supply", "constant throughput, lowest supply"), strict=True,
@@ -40,10 +46,11 @@ def plot_energies(study: "PeStudy", path: Path) -> None:
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center",
                   ncols=len(_PARTS), frameon=False)  # fmt: skip
     config = study.config
-    figure.supxlabel(
+    conditions = (
         f"{study.technology.name}, words of {config.width} bits, accumulators of "
-        f"{config.acc_width} bits; {study.operands.source}", fontsize=8.5,
-    )  # fmt: skip
+        f"{config.acc_width} bits; {study.operands.source}"
+    )
+    figure.supxlabel(fill(conditions, int(_LETTERS_PER_INCH * width)), fontsize=8.5)
     save_figure(figure, path)
 
 
@@ -66,6 +73,8 @@ def _draw(axis: Any, bars: list[tuple[str, Any]], chosen: list[MacEnergy]) -> No
                           if other == name])  # fmt: skip
         axis.text(middle, -0.13, _NAMES[name], ha="center", va="top",
                   transform=axis.get_xaxis_transform())  # fmt: skip
+    spread = max(_LEAST_BARS, places[-1] + 1)
+    axis.set_xlim((places[-1] - spread) / 2 - 0.1, (places[-1] + spread) / 2 + 0.1)
     axis.margins(y=0.16)
     axis.grid(axis="y", alpha=0.3)
     axis.set_axisbelow(True)

@@ -375,7 +375,8 @@ def test_command_shows_a_table_of_what_is_asked_for(voltile, manifest, tmp_path)
         tmp_path / "pe",
     )  # fmt: skip
     assert code == 0
-    assert "spatial" in out and "mixed" in out and "full" not in out.split("at one clock")[0]
+    assert "spatial" in out and "mixed" in out and "full" not in out.split("at one clock: at")[0]
+    assert "at one clock:" in out.split("spatial")[0]
     assert "dual" not in out and f"{tmp_path / 'pe'}/pe_energy.csv" in out
     assert "spatial-placement" in err and "ops.npz" in err
     with (tmp_path / "pe" / "pe_energy.csv").open() as stream:

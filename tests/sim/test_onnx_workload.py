@@ -337,7 +337,7 @@ CONV = node("Conv", ["x", "w"], "c")
     ("nodes", "constants", "shape", "message"),
     [
         ([node("ConvTranspose", ["x", "w"], "up")], W, None, "'up' is of type ConvTranspose"),
-        ([helper.make_node("Gelu", ["x"], ["g"], domain="my.own")], {}, None, "of type my.own.Gelu"),
+        ([helper.make_node("Gelu", ["x"], ["g"], domain="my.own")], {}, None, "type my.own.Gelu"),
         ([node("Resize", ["x", "", "s"], "r")], {"s": (4,)}, None, "'r' is of type Resize"),
         ([node("Conv", ["x", "v"], "c")], {"v": (4, 8, 3)}, (1, 8, 9), "Conv of 1 dimension"),
         ([node("Conv", ["x", "x"], "c")], {}, None, "weights of 'c' are not constant"),
