@@ -17,6 +17,7 @@ from voltile.hdl.layer_job import (
 )
 from voltile.hdl.layers import IntArray, Layer
 from voltile.hdl.operand_order import operand_orders
+from voltile.hdl.stream_words import checked, packed
 
 
 class LayerJob:
@@ -53,6 +54,8 @@ class LayerJob:
         weight_form: WeightForm = WeightForm.OPERANDS,
     ):
         pe = accelerator.pe
+        if not isinstance(weight_form, WeightForm):
+            raise LayerError(f"weight_form must be a WeightForm, not {weight_form!r}")
         if layer.precision not in pe.modes:
             raise LayerError(
                 f"{type(pe).__name__} has no {layer.precision.name.lower()} precision, but "
@@ -190,13 +193,13 @@ class LayerJob:
         """
         layer = self.layer
         shape = (layer.in_height, layer.in_width, layer.in_channels)
-        values = _checked("activations", act, shape, self._order.act_bits)
+        values = checked("activations", act, shape, self._order.act_bits)
         words = self.fields["act_words"] // (layer.in_height * layer.in_width)
         order = self._order
         padded = np.zeros((*shape[:2], words * order.act_values), np.int64)
         padded[:, :, : layer.in_channels] = values
         operands = padded.reshape(-1, self.accelerator.rows * order.act_share, order.acts)
-        return _packed(operands, order.act_bits, self.accelerator.pe.act_width // order.act_share)
+        return packed(operands, order.act_bits, self.accelerator.pe.act_width // order.act_share)
 
     def weight_words(self, weight: ArrayLike, bias: ArrayLike | None = None) -> list[int]:
         """Return the stream words of weights and biases.
@@ -218,7 +221,7 @@ class LayerJob:
         pe = accelerator.pe
         inputs = layer.in_channels // layer.groups
         shape = (layer.out_channels, *layer.kernel, inputs)
-        values = _checked("weights", weight, shape, order.weight_bits)
+        values = checked("weights", weight, shape, order.weight_bits)
         folds = self.fields["out_folds"]
         window = self.fields["weight_window_words"] * order.act_values
         padded = np.zeros((folds * accelerator.cols, *layer.kernel, window), np.int64)
@@ -235,13 +238,13 @@ class LayerJob:
             folds, -1, accelerator.cols * share, order.weights
         )
         words = np.array(
-            _packed(operands, order.weight_bits, pe.weight_width // share), object
+            packed(operands, order.weight_bits, pe.weight_width // share), object
         ).reshape(folds, -1)
         if layer.bias:
             if bias is None:
                 raise LayerError("the layer has a bias, and none is given")
             biases = np.zeros(folds * accelerator.cols, np.int64)
-            biases[: layer.out_channels] = _checked(
+            biases[: layer.out_channels] = checked(
                 "biases", bias, (layer.out_channels,), 2 * pe.width
             )
             ahead = [
@@ -260,8 +263,17 @@ class LayerJob:
         -------
         ndarray, shape (out_height, out_width, out_channels)
             Signed values.
+
+        Raises
+        ------
+        LayerError
+            When there are fewer words than the job gives, or more.
         """
         layer, accelerator = self.layer, self.accelerator
+        if len(words) != self.fields["out_words"]:
+            raise LayerError(
+                f"the job gives {self.fields['out_words']} words of results, not {len(words)}"
+            )
         width = len(accelerator.pe.out)
         bits = width // 2 if layer.narrow else width
         each = width // bits
@@ -273,34 +285,3 @@ class LayerJob:
         signed = np.where(values >> bits - 1, values - (1 << bits), values)
         channels: IntArray = signed.reshape(layer.out_height, layer.out_width, -1)
         return channels[:, :, : layer.out_channels]
-
-
-def _checked(name: str, values: ArrayLike, shape: tuple[int, ...], bits: int) -> IntArray:
-    array = np.asarray(values)
-    if array.shape != shape:
-        raise LayerError(f"{name} must have the shape {shape}, not {array.shape}")
-    if array.dtype.kind not in "iu":
-        raise LayerError(f"{name} must be integers, not {array.dtype}")
-    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
-    outside = array[(array < low) | (array > high)]
-    if outside.size:
-        raise LayerError(f"{name} must lie in {low} .. {high}, not {outside[0]}")
-    return array.astype(np.int64)
-
-
-def _packed(operands: IntArray, bits: int, width: int) -> list[int]:
-    """Return words of the operands of the last two axes but one.
-
-    Parameters
-    ----------
-    operands : ndarray, shape (..., operand words, values)
-        Values of an operand word, the first of which goes to the top.
-    bits, width : int
-        Bits of a value and of an operand word.
-    """
-    patterns = (operands & (1 << bits) - 1).astype(object)
-    count = operands.shape[-1]
-    place = np.array([width - (number + 1) * bits for number in range(count)], object)
-    each = (patterns << place).sum(axis=-1)
-    across = np.array([number * width for number in range(each.shape[-1])], object)
-    return list((each << across).sum(axis=-1).ravel())

@@ -1,6 +1,7 @@
 """Layers as the accelerator computes them, and strided ones as blocks of pixels."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +52,7 @@ class Layer:
     narrow: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         sizes = (self.in_channels, self.out_channels, self.in_height, self.in_width, self.groups)
         if min(*sizes, *self.kernel, *self.stride) < 1 or min(self.padding) < 0:
             raise LayerError(f"sizes of a layer are positive, and padding not negative: {self}")
@@ -65,6 +67,24 @@ class Layer:
                 f"{self.in_height + sum(self.padding[::2])} x "
                 f"{self.in_width + sum(self.padding[1::2])}"
             )
+
+    def _check_types(self) -> None:
+        for name in ("in_channels", "out_channels", "in_height", "in_width", "groups", "position"):
+            if not isinstance(getattr(self, name), Integral):
+                raise LayerError(f"{name} must be an integer, not {getattr(self, name)!r}")
+        for name, count in (("kernel", 2), ("stride", 2), ("padding", 4)):
+            values = getattr(self, name)
+            if not (
+                isinstance(values, tuple | list)
+                and len(values) == count
+                and all(isinstance(value, Integral) for value in values)
+            ):
+                raise LayerError(f"{name} must be a tuple of {count} integers, not {values!r}")
+        if not isinstance(self.precision, Precision):
+            raise LayerError(f"precision must be a Precision, not {self.precision!r}")
+        for name in ("bias", "relu", "narrow"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise LayerError(f"{name} must be True or False, not {getattr(self, name)!r}")
 
     @property
     def out_height(self) -> int:

@@ -28,6 +28,13 @@ def accelerator():
     ("arguments", "message"),
     [
         ({"in_channels": 0}, "sizes of a layer are positive"),
+        ({"in_channels": "4"}, "in_channels must be an integer, not '4'"),
+        ({"position": 1.5}, "position must be an integer, not 1.5"),
+        ({"kernel": 3}, "kernel must be a tuple of 2 integers, not 3"),
+        ({"stride": (1.0, 1)}, r"stride must be a tuple of 2 integers, not \(1.0, 1\)"),
+        ({"padding": (1, 1)}, r"padding must be a tuple of 4 integers, not \(1, 1\)"),
+        ({"precision": "half"}, "precision must be a Precision, not 'half'"),
+        ({"bias": np.zeros(8)}, "bias must be True or False, not array"),
         ({"stride": (0, 1)}, "sizes of a layer are positive"),
         ({"padding": (0, -1, 0, 0)}, "padding not negative"),
         ({"groups": 3}, "3 groups do not divide 4 input and 8 output channels"),
@@ -56,6 +63,25 @@ def test_layer_rejects(arguments, message):
 def test_job_rejects(accelerator, layer, message):
     with pytest.raises(LayerError, match=message):
         LayerJob(layer, accelerator)
+
+
+def test_job_rejects_another_number_of_result_words(accelerator):
+    job = LayerJob(Layer(4, 8, 4, 4), accelerator)
+    assert job.feature_map([0] * 32).shape == (4, 4, 8)
+    for count in (0, 31, 33):
+        with pytest.raises(LayerError, match=f"the job gives 32 words of results, not {count}"):
+            job.feature_map([0] * count)
+
+
+def test_job_rejects_a_form_of_weights_by_name(accelerator):
+    with pytest.raises(LayerError, match="weight_form must be a WeightForm, not 'rounded'"):
+        LayerJob(Layer(4, 4, 4, 4), accelerator, "rounded")
+
+
+def test_layer_takes_integers_of_numpy(accelerator):
+    one = np.int64(1)
+    layer = Layer(np.int32(4), 4, 4, 4, (one, one), relu=np.True_, position=one)
+    assert LayerJob(layer, accelerator).fields["position"] == 1
 
 
 def test_job_rejects_a_precision_that_the_elements_lack():
