@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from voltile.hdl.job_queue import JobQueue
 from voltile.hdl.layer_engine import LayerEngine
-from voltile.hdl.layer_job import WORD_BITS, PrecisionCode
+from voltile.hdl.layer_job import WORD_BITS, PrecisionCode, WeightForm
 from voltile.hdl.pe import ProcessingElement, check_array_size
 from voltile.hdl.registers import BUS, Registers, Status
 from voltile.hdl.sram import DoubleBuffer
@@ -194,7 +194,7 @@ class Accelerator(wiring.Component):
         with m.Switch(job.precision):
             for precision in self.pe.modes:
                 with m.Case(PrecisionCode[precision.name]):
-                    m.d.comb += known.eq(1)
+                    m.d.comb += known.eq(job.weight_form <= WeightForm.TRUNCATED.value)
         waits = queue.loading | queue.unloading
         m.d.sync += still.eq(Mux(waits & ~moves, still + 1, 0))
         late = (registers.watchdog != 0) & (still >= registers.watchdog)

@@ -57,7 +57,7 @@ class Status(Enum):
     DEPTH = 2
     """The job has more words than a bank of a buffer."""
     PRECISION = 3
-    """The elements do not have the precision."""
+    """The elements do not have the precision, or there is no such form of weights."""
     FULL = 4
     """A job was given while there was no room for it."""
     ADDRESS = 5
@@ -69,7 +69,8 @@ class Status(Enum):
 FAULTS = {
     Status.EMPTY: "a count of the descriptor is zero",
     Status.DEPTH: "the job has more words than a bank of a buffer holds",
-    Status.PRECISION: "the elements do not have the precision of the job",
+    Status.PRECISION: "the elements do not have the precision of the job, or there is no such form "
+    "of weights",
     Status.FULL: "a job was given while there was no room for it",
     Status.ADDRESS: "the descriptor contradicts itself: words were addressed that the job does not "
     "have, or fewer were written than it has",

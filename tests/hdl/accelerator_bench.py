@@ -188,6 +188,7 @@ async def bad_descriptors_end_with_a_status(dut):
         ({"act_words": accelerator.act_depth + 1}, Status.DEPTH),
         ({"out_words": accelerator.out_depth + 1}, Status.DEPTH),
         ({"precision": 3}, Status.PRECISION),
+        ({"weight_form": 3}, Status.PRECISION),
         ({"out_folds": 200}, Status.ADDRESS),
         ({"base": accelerator.act_depth, "pad_top": 0, "pad_left": 0}, Status.ADDRESS),
         ({"out_pixel_words": accelerator.out_depth}, Status.ADDRESS),
