@@ -35,6 +35,8 @@ SIZE = 8, 8
 
 def main(element: Element, inputs: int) -> None:
     """Print both tables."""
+    if inputs < 1:
+        raise VoltileError(f"--inputs must be 1 or more, not {inputs}")
     network, values = keyword_spotting(element)
     settings = precision_settings(network)
     runs = [(item, setting) for item in values[:inputs] for setting in settings]
@@ -56,7 +58,7 @@ def main(element: Element, inputs: int) -> None:
         totals.append({key: sum(int(row[key]) for row in part) for key in ("macs", "cycles")})
     print(line("all", totals, element, modes))
 
-    print("\n| simulator | clock cycles/s, last layers |\n| --- | --- |")
+    print("\n| simulator of the whole accelerator | clock cycles/s, last layers |\n| --- | --- |")
     for simulator in ("icarus", "verilator"):
         run = pooled(network, values[0]), [Precision.FULL] * 2
         part = simulated(NetworkCase(tail(network), [run], *SIZE), simulator)

@@ -8,7 +8,8 @@ its inner part, without the registers of operands, bias and control word; beside
 others as they were measured before, in another flow, to be compared with the last column. The
 shortest delay of each precision, by case analysis, when all is mapped and sized for speed.
 `ScalableMac` against a PE for 4 x 4 bits only, and fixed PEs (dissertation 3.4.3). Energy at low
-precision, with and without a lower supply, on freepdk45.
+precision, with and without a lower supply, on freepdk45. Takes five to ten minutes on two cores;
+what has been placed is kept in `runs/bench` and read again.
 
 Energy is given with glitches (bench/glitches.py, needs iverilog), where it is not said otherwise,
 with wires and clock tree; of the inner part without the clock tree.

@@ -1,10 +1,10 @@
 """Energy per MAC of the processing elements over the share of zeros among the activations.
 
-    python bench/zero_skipping.py [--tech freepdk45]
+    python bench/zero_skipping.py [--tech freepdk45] [--picture docs/images/zero_skipping.png]
 
 Words of 8 bits, random; a part of the activations is zero. Nominal supply, the clock that all
-precisions of an element meet there, accumulators of 32 bits. Prints a table for every precision and
-draws docs/images/zero_skipping.png. Glitches are not counted.
+precisions of an element meet there, accumulators of 32 bits. Prints a table for every precision;
+draws a picture where one is asked for. Glitches are not counted.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prepared import FOLDER, faults_through, parser_of
 
-from voltile.core import Precision, StageMeter
+from voltile.core import Precision, StageMeter, VoltileError
 from voltile.flows.figures import new_figure, save_figure
 from voltile.flows.operands import random_operands
 from voltile.flows.pe_job import PeConfig, mac_model, place_element
@@ -23,7 +23,6 @@ from voltile.hdl import PROCESSING_ELEMENTS
 from voltile.pdk import read_technology
 from voltile.power import MacEnergy
 
-PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "zero_skipping.png"
 SPARSITY = (0.0, 0.25, 0.5, 0.75, 0.9)
 # Colour-blind safe (Okabe and Ito).
 STYLE = {"scalable": ("#0072B2", "o"), "spatial": ("#D55E00", "s"), "dual": ("#009E73", "^")}
@@ -33,6 +32,8 @@ Found = dict[tuple[str, Precision], list[MacEnergy]]
 
 def main(given: argparse.Namespace) -> None:
     """Measure, print and draw."""
+    if given.picture and not given.picture.resolve().parent.is_dir():
+        raise VoltileError(f"{given.picture} cannot be written: there is no such folder")
     technology = read_technology(given.tech)
     config = PeConfig(tech=given.tech)
     folder = FOLDER / f"zero-skipping-{technology.name}"
@@ -50,7 +51,8 @@ def main(given: argparse.Namespace) -> None:
                 row = model.at("", point, precision, model.clock)
                 found.setdefault((name, precision), []).append(row)
     print("\n".join(_table(found)))
-    _draw(found, f"{technology.name}, {technology.nominal_vdd:g} V")
+    if given.picture:
+        _draw(found, f"{technology.name}, {technology.nominal_vdd:g} V", given.picture)
 
 
 def _table(found: Found) -> Iterator[str]:
@@ -67,7 +69,7 @@ def _table(found: Found) -> Iterator[str]:
         )
 
 
-def _draw(found: Found, conditions: str) -> None:
+def _draw(found: Found, conditions: str, path: Path) -> None:
     precisions = list(Precision)
     figure, axes = new_figure(10, 3.6, columns=len(precisions))
     for axis, precision in zip(axes[0], precisions, strict=True):
@@ -85,11 +87,12 @@ def _draw(found: Found, conditions: str) -> None:
     axes[0, 0].set_ylabel(f"energy per MAC [pJ]\n{conditions}")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3,
                   frameon=False)  # fmt: skip
-    save_figure(figure, PICTURE)
+    save_figure(figure, path)
 
 
 if __name__ == "__main__":
     parser = parser_of(__doc__)
     parser.add_argument("--tech", default="freepdk45", help="technology (default: Voltile's)")
+    parser.add_argument("--picture", type=Path, help="file to draw, which is written over")
     with faults_through(parser):
         main(parser.parse_args())

@@ -53,3 +53,16 @@ def test_unknown_element_is_named_beside_the_known_ones():
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert last.endswith("unknown element nosuch; there are scalable, spatial, dual")
+
+
+@pytest.mark.parametrize("count", ["-1", "0"])
+def test_accelerator_needs_an_input(count):
+    done = call("accelerator", "--inputs", count)
+    assert (done.returncode, done.stderr) == (2, f"--inputs must be 1 or more, not {count}\n")
+
+
+def test_zero_skipping_draws_only_what_it_is_told_to():
+    assert "--picture" in call("zero_skipping", "--help").stdout
+    done = call("zero_skipping", "--picture", "nowhere/zeros.png")
+    assert done.returncode == 2
+    assert done.stderr == "nowhere/zeros.png cannot be written: there is no such folder\n"
