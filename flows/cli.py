@@ -275,14 +275,16 @@ def characterize_pe_command(
     """Measure the energy per MAC of processing elements over precision and supply.
 
     Each is synthesised and placed; its gate-level netlist is simulated under the operands at every
-    precision, and timed with the control bits of that precision held. Compared are, at constant
-    frequency, the clock that all precisions meet at the nominal supply; and, at constant
-    throughput, the MACs per second that full precision then does, each precision at the clock and
-    the lowest supply that it needs for them. Half precision takes the upper halves of operands.
-    Glitches, memories and control around the element are not counted.
+    precision, and timed with the control bits of that precision held. Given is the energy in three
+    modes: at constant frequency, the clock that all precisions meet at the nominal supply, at every
+    supply that meets it; at constant throughput, the MACs per second that full precision then does,
+    each precision at the clock and the lowest supply that it needs for them; and at the highest
+    frequency of every supply. Table and picture show the first, at the nominal supply, and the
+    second. Half precision takes the upper halves of operands. Glitches, memories and control around
+    the element are not counted.
 
     Leaves in the output folder: pe_energy.csv (every precision, supply and mode; a cycle without
-    work, and one without a clock), pe_energy.png, pe_energy.json.
+    work, leakage included, and one without a clock), pe_energy.png, pe_energy.json.
 
     Examples:
 
@@ -331,7 +333,7 @@ def operands_command(
     out: Annotated[Path, typer.Option("--out", "-o", help="npz file to write.")],
     layer: Annotated[str, typer.Option(help="Name of a layer. [that of the most MACs]")] = "",
     vectors: Annotated[int, typer.Option(min=1, help="Dot products to draw.")] = 1024,
-    width: Annotated[int, typer.Option(help="Bits to quantise to.")] = 8,
+    width: Annotated[int, typer.Option(help="Bits to quantise to: even, 4 to 20.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 1,
 ) -> None:  # fmt: skip
     """Write dot products of a layer of a network, for 'voltile characterize-pe'.

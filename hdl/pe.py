@@ -16,7 +16,7 @@ MOST_WIDTH = 32
 MOST_ACC_WIDTH = 128
 """Widest accumulator [bits]: it adds 2**64 of the widest products without overflow."""
 MOST_ELEMENTS = 1024
-"""Elements of the largest array; its Verilog takes some minutes, each element a quarter second."""
+"""Elements of the largest array: its Verilog takes a minute or two, a tenth of a second each."""
 
 
 def check_array_size(rows: int, cols: int) -> None:
