@@ -85,7 +85,9 @@ EvenCols = Annotated[int, typer.Option(help="Columns of processing elements: eve
 Pe = Annotated[
     str, typer.Option(help="Processing element: scalable, spatial, or dual. See `voltile rtl`.")
 ]
-PeWidth = Annotated[int | None, typer.Option(help="Operand width in bits. [8; of dual 16]")]
+PeWidth = Annotated[
+    int | None, typer.Option(help="Operand width in bits: even, 4 to 32. [8; of dual 16]")
+]
 PeAccWidth = Annotated[int | None, typer.Option(help="Accumulator width in bits. [32; of dual 44]")]
 
 
