@@ -92,7 +92,8 @@ class FixedPointNetwork:
         Raises
         ------
         LayerError
-            When the inputs are of another shape, none or no numbers, or a result is not finite.
+            When the inputs are of another shape, none or no numbers, or a weight or result is not
+            finite.
         """
         width = element.width
         inputs = check_inputs(calibration, network.input_shape)
@@ -100,9 +101,13 @@ class FixedPointNetwork:
         fractions = [length(inputs, width)]
         layers: list[FixedPointLayer | FixedPointJoin] = []
         for number, (layer, taken) in enumerate(zip(network.layers, network.inputs, strict=True)):
-            results = [
-                compute(layer, each) for each in zip(*(maps[item] for item in taken), strict=True)
-            ]
+            if isinstance(layer, FloatLayer) and not np.isfinite(layer.weight).all():
+                raise LayerError(f"'{layer.name}' has weights that are not finite")
+            with np.errstate(over="ignore", invalid="ignore"):  # told as an error below
+                results = [
+                    compute(layer, each)
+                    for each in zip(*(maps[item] for item in taken), strict=True)
+                ]
             if not np.isfinite(results).all():
                 raise LayerError(f"'{layer.name}' has results that are not finite")
             before = tuple(fractions[item] for item in taken)

@@ -9,6 +9,8 @@ from voltile.sim import (
     SCALABLE,
     SPATIAL,
     FixedPointNetwork,
+    FloatLayer,
+    FloatNetwork,
     fraction_length,
     quantise,
     read_onnx,
@@ -78,8 +80,8 @@ def test_layers_of_a_file_compute_what_onnxruntime_does(attributes, tmp_path):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([("Sigmoid", ["input"], {})], "is a Sigmoid, which is not supported"),
-        ([("ConvTranspose", ["input", "w"], {})], "is a ConvTranspose, which is not supported"),
+        ([("Sigmoid", ["input"], {})], "is of type Sigmoid, which is"),
+        ([("ConvTranspose", ["input", "w"], {})], "is of type ConvTranspose, which is"),
         ([("Conv", ["input", "w"], {"dilations": [2, 2]})], "or a dilated one"),
         ([("Conv", ["input", "input"], {})], "operand 'input' of 'n0' is not a constant"),
         ([("Relu", ["input"], {})], "'n0' has no layer before it"),
@@ -88,7 +90,7 @@ def test_layers_of_a_file_compute_what_onnxruntime_does(attributes, tmp_path):
             "nothing takes the result of 'n0'",
         ),
         ([("Gemm", ["input", "m"], {"transB": 1})], "takes 6 values, the feature map has 40"),
-        ([("Constant", [], {"value_string": "a"})], "'n0' is a Constant of value_string, which"),
+        ([("Constant", [], {"value_string": "a"})], "'n0' is of type Constant with value_s"),
         (
             [("Flatten", ["input"], {}), ("Conv", ["n0", "w"], {})],
             "'n1' takes a feature map that is flattened",
@@ -98,10 +100,10 @@ def test_layers_of_a_file_compute_what_onnxruntime_does(attributes, tmp_path):
             "a kernel of 6 x 2 of 'n0' does not fit a feature map of 5 x 4",
         ),
         ([("Conv", ["input", "x"], {})], "takes 3 channels, the feature map has 2"),
-        ([("LSTM", ["input", "w"], {})], "'n0' is a LSTM, which is not supported"),
+        ([("LSTM", ["input", "w"], {})], "'n0' is of type LSTM, which is not supported"),
         (
             [("Conv", ["input", "w"], {}), ("HardSwish", ["n0"], {})],
-            "'n1' is a HardSwish, which is not supported",
+            "'n1' is of type HardSwish, which is not supported",
         ),
         (
             [("Conv", ["input", "w"], {}), ("Softmax", ["n0"], {}), ("Relu", ["n1"], {})],
@@ -173,6 +175,26 @@ def test_a_file_that_is_none_is_named(tmp_path):
     path.write_bytes(b"not a model")
     with pytest.raises(LayerError, match="no ONNX file"):
         read_onnx(path)
+    path.write_bytes(b"")
+    with pytest.raises(LayerError, match="net.onnx: the file is empty$"):
+        read_onnx(path)
+    path.unlink()
+    with pytest.raises(LayerError, match="net.onnx cannot be read: No such file or directory$"):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [({"w": np.nan}, "weights"), ({"w": -np.inf}, "weights"), ({"b": np.nan}, "results"),
+     ({"w": 1e308, "b": 1e308}, "results")],
+)  # fmt: skip
+def test_network_rejects_numbers_that_are_not_finite(change, what):
+    """A weight of minus infinity does not show after a ReLU; 2e308 is beyond doubles."""
+    arrays = {"w": 0.5, "b": 1.0} | change
+    weight, bias = np.full((1, 1, 1, 1), arrays["w"]), np.full(1, arrays["b"])
+    network = FloatNetwork((2, 2, 1), (FloatLayer("c", weight, bias, relu=True),))
+    with pytest.raises(LayerError, match=f"^'c' has {what} that are not finite$"):
+        FixedPointNetwork.quantised(network, np.ones((1, 2, 2, 1)))
 
 
 def test_quantisation_is_half_even_and_clips():
