@@ -175,7 +175,7 @@ def test_calibration_data_that_do_not_fit_are_refused(calibration, message, grap
         FixedPointNetwork.quantised(graph[1], calibration)
 
 
-def test_a_layer_without_finite_results_is_named(graph):
+def test_a_layer_without_finite_weights_is_named(graph):
     _, floats, inputs = graph
     layers = list(floats.layers)
     layers[4] = replace(layers[4], weight=np.full_like(layers[4].weight, np.inf))
