@@ -22,6 +22,7 @@ from voltile.flows.pe_job import (
     mac_model,
     place_element,
 )
+from voltile.flows.pe_plots import plot_energies
 from voltile.flows.pe_stimuli import PeStimuli, control_case
 from voltile.flows.stages import Stages
 from voltile.hdl import (
@@ -170,6 +171,25 @@ def test_highest_frequency_covers_every_precision_and_supply(rows):
         assert fastest["leakage_pj"] * fastest["frequency_hz"] == pytest.approx(
             nominal["leakage_pj"] * nominal["frequency_hz"]
         )
+
+
+@pytest.mark.parametrize("source", ["random words", "/a/long/path" * 12 + "/operands.npz"])
+@pytest.mark.parametrize("precisions", [(FULL, HALF), (HALF,)])
+def test_picture_of_few_bars_holds_all_of_its_texts(study, monkeypatch, tmp_path, precisions,
+                                                    source):  # fmt: skip
+    kept = []
+    monkeypatch.setattr("voltile.flows.pe_plots.save_figure", lambda figure, _: kept.append(figure))
+    result = study.results[-1]
+    energies = tuple(item for item in result.energies if item.precision in precisions)
+    few = replace(study, results=(replace(result, energies=energies),),
+                  operands=replace(study.operands, source=source))  # fmt: skip
+    plot_energies(few, tmp_path / "pe.png")
+    [figure] = kept
+    figure.canvas.draw()
+    titles = [axis.title.get_window_extent() for axis in figure.axes]
+    texts = [figure._supxlabel.get_window_extent(), figure.legends[0].get_window_extent(), *titles]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 for box in texts)
+    assert titles[0].x1 < titles[1].x0
 
 
 def test_lowest_supply_is_the_lowest(placed, others):
