@@ -1,6 +1,7 @@
 """`voltile rtl`: the Verilog of the built-in designs."""
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import gcd
@@ -191,6 +192,9 @@ def _write_rtl(make, name: str, out: Path) -> None:  # type: ignore[no-untyped-d
         elements = getattr(component, "rows", 1) * getattr(component, "cols", 1)
         with _shown_when_long(f"{name}: Verilog of {elements} processing element(s)"):
             write_verilog(component, name, out)
+    except KeyboardInterrupt:
+        warnings.simplefilter("ignore")  # Amaranth's, of components that come to no use
+        raise
     except ValueError as error:
         raise VoltileError(str(error)) from None
     except OSError as error:
