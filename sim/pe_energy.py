@@ -107,6 +107,8 @@ class PeEnergy:
     def lowest_vdd(self, frequency: Floats) -> Floats:
         """Return the lowest supply that meets clocks, shape (..., precisions) [V].
 
+        One of the table where it is that but for rounding.
+
         Raises
         ------
         VoltileError
@@ -122,7 +124,9 @@ class PeEnergy:
                     f"{wanted.max() / 1e6:.1f} MHz"
                 )
             vdd[..., at] = np.interp(np.log(wanted), np.log(reach), self.vdds)
-        return vdd
+        # Rounding of clocks in the table must not make a supply that seems to beat its own.
+        nearest = self.vdds[np.abs(vdd[..., None] - self.vdds).argmin(axis=-1)]
+        return np.where(np.abs(vdd - nearest) < _SAME, nearest, vdd)
 
     def at(self, vdd: Floats) -> PePoint:
         """Return what the element takes at supplies [V], shape (..., precisions)."""

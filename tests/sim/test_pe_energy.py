@@ -39,6 +39,19 @@ def test_between_supplies_logarithms_are_interpolated(pe):
     assert pe.lowest_vdd(np.full((1, 3), 1e6))[0].tolist() == [0.6] * 3
 
 
+def test_a_clock_rounded_in_the_table_takes_the_supply_of_the_table(tmp_path):
+    """1e-7 of a clock is rounding; 1e-4 of it is 39 uV, a lower supply."""
+    for reach, snapped in ((1e9 * (1 + 1e-7), True), (1e9 * (1 + 1e-4), False)):
+        rows = [row("full", 1, vdd) for vdd in (0.8, 1.0)]
+        rows += [row("half", 4, 0.8, reach=6e8), row("half", 4, 1.0, reach=reach)]
+        path = tmp_path / "pe.csv"
+        path.write_text("\n".join([HEADER, *rows]) + "\n")
+        pe = read_pe_energy(path, "spatial", 8, 32)
+        points = operating_points(pe, [HALF], [Policy.ISO_FREQUENCY], [1.0])
+        assert (points.vdd[0, 0] == 1.0) == snapped
+        assert points.vdd[0, 0] == pytest.approx(1.0, abs=1e-4)
+
+
 def test_there_is_no_extrapolation(pe):
     with pytest.raises(VoltileError, match="characterised from 0.6 to 1 V, not at 0.59 V"):
         pe.at(np.full((1, 3), 0.59))
