@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from voltile.core import Precision, VoltileError
 from voltile.sim.operating_points import Policy
-from voltile.sim.table_files import TableSchema, read_columns, write_columns
+from voltile.sim.table_files import (
+    RowFault,
+    TableSchema,
+    read_columns,
+    row_place,
+    write_columns,
+)
 from voltile.sim.workload import Op
 
 SCHEMA = 1
@@ -94,11 +100,15 @@ class EnergyTable:
         Raises
         ------
         VoltileError
-            Naming the file, when it is of another version, is damaged, or is no such table.
+            Naming the file and the line (rows from 1 but in CSV), when it is of another version,
+            is damaged, or is no such table.
         """
         columns = read_columns(path, _SCHEMA)
         try:
             return cls(columns)
+        except RowFault as error:
+            place = row_place(path, _SCHEMA, error.row)
+            raise VoltileError(f"{place}: {error.fault}") from None
         except VoltileError as error:
             raise VoltileError(f"{path}: {error}") from None
 
@@ -142,15 +152,14 @@ def _check_values(columns: Mapping[str, NDArray[Any]]) -> None:
         least = values.min()
         if not (isfinite(least) and isfinite(values.max()) and least >= 0):
             at = int(np.argmax(~(np.isfinite(values) & (values >= 0))))
-            raise VoltileError(f"{name} must be 0 or more and finite, not {values[at]} (row {at})")
+            raise RowFault(at, f"{name} must be 0 or more and finite, not {values[at]}")
     parts = np.sum([columns[name] for name in _PARTS], axis=0)
     total = columns["total_pj"]
     wrong = np.abs(parts - total) > _ROUNDING * total
     if wrong.any():
         at = int(np.argmax(wrong))
-        raise VoltileError(
-            f"total_pj must be the sum of {', '.join(_PARTS)}: {parts[at]:g}, not {total[at]:g} "
-            f"(row {at})"
+        raise RowFault(
+            at, f"total_pj must be the sum of {', '.join(_PARTS)}, {parts[at]:g}, not {total[at]:g}"
         )
 
 

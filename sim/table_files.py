@@ -8,6 +8,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,30 @@ class TableSchema:
     command: str
     version: int
     types: Types
+
+
+class RowFault(VoltileError):
+    """A value that is not allowed.
+
+    Attributes
+    ----------
+    row : int
+        Of the table, from 0.
+    fault : str
+        What is not as needed, without the place.
+    """
+
+    def __init__(self, row: int, fault: str) -> None:
+        super().__init__(f"row {row + 1}: {fault}")
+        self.row, self.fault = row, fault
+
+
+def row_place(path: Path, schema: TableSchema, row: int) -> str:
+    """Return where a file has a row (from 0): a line of CSV, else the row, both from 1."""
+    if path.suffix != ".csv":
+        return f"{path}: row {row + 1}"
+    rows = read_csv_rows(path, (_SCHEMA, *schema.types))
+    return f"{path}:{next(islice(rows, row, None)).line}"
 
 
 def write_columns(path: Path, schema: TableSchema, columns: Columns) -> None:
@@ -161,9 +186,8 @@ def _read_json(path: Path, schema: TableSchema) -> dict[str, list[Any]]:
         raise VoltileError(f"{path}: rows must be a list of objects")
     for number, row in enumerate(rows):
         if wrong := sorted(set(row) ^ set(schema.types)):
-            raise VoltileError(
-                f"{path}: columns are missing or unknown in row {number}: {', '.join(wrong)}"
-            )
+            place = row_place(path, schema, number)
+            raise VoltileError(f"{place}: columns are missing or unknown: {', '.join(wrong)}")
     return {name: [row[name] for row in rows] for name in schema.types}
 
 
