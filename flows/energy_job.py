@@ -112,7 +112,7 @@ class EnergyConfig:
         yield from unknown_names("policy", self.policies, [item.value for item in Policy])
         if self.pe in ELEMENTS:
             known = [item.name.lower() for item in self.modes]
-            yield from unknown_names("precision", self.precisions, known)
+            yield from unknown_names(f"precision of {self.pe} elements", self.precisions, known)
         yield from bandwidth_faults(self.dram_bandwidth)
 
     @property

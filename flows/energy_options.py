@@ -39,7 +39,7 @@ def array_shape(text: str) -> tuple[int, int]:
     """
     shape = _SHAPE.fullmatch(text)
     if shape is None:
-        raise VoltileError(f"--array must be ROWSxCOLS, as 8x8, not '{text}'")
+        raise VoltileError(f"--array must be ROWSxCOLS of 1 to 999999 each, as 8x8, not '{text}'")
     return int(shape[1]), int(shape[2])
 
 

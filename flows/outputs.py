@@ -125,13 +125,15 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
 
 
 def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
-    """Check that no input is among the files that a job writes.
+    """Check that the output folder is no file, and no input among the files that a job writes.
 
     Raises
     ------
     VoltileError
-        Naming the one that is.
+        Naming the folder, or the input.
     """
+    if out.exists() and not out.is_dir():
+        raise VoltileError(f"output folder {out} is a file")
     written = {(out / name).resolve() for name in outputs}
     for path in inputs:
         if path.resolve() in written:

@@ -125,14 +125,14 @@ def test_five_networks_at_three_precisions_and_nine_supplies_fit_in_the_model():
     ("arguments", "fault"),
     [
         (["nosuch"], "'nosuch' is neither a file nor a network"),
-        (["kws_dscnn", "--array", "8"], "--array must be ROWSxCOLS, as 8x8, not '8'"),
+        (["kws_dscnn", "--array", "8"], "--array must be ROWSxCOLS of 1 to 999999 each, as 8x8, not '8'"),
         (["kws_dscnn", "--array", "0x8"], "at least one row and column, not 0 x 8"),
         (["kws_dscnn", "--array", "1x1"], "the port of an SRAM must have 16 bits or more"),
         (["kws_dscnn", "--dataflow", "rs"], "dataflow must be os, ws, is, not rs"),
         (["kws_dscnn", "--dataflow", "ws", "--mode", "rtl"], "accelerator is output stationary"),
         (["kws_dscnn", "--pe", "systolic"], "pe must be scalable, spatial, dual, not systolic"),
         (["kws_dscnn", "--pe", "dual", "--precision", "mixed"],
-         "precision must be full, half, not mixed"),
+         "precision of dual elements must be full, half, not mixed"),
         (["kws_dscnn", "--mode", "exact"], "mode must be rtl, scale-sim, not exact"),
         (["kws_dscnn", "--policy", "iso", "same"],
          "policy must be same-supply, iso-frequency, iso-throughput, not iso; policy must be"),
@@ -140,7 +140,8 @@ def test_five_networks_at_three_precisions_and_nine_supplies_fit_in_the_model():
         (["kws_dscnn", "--dram-bandwidth", 0],
          "bandwidth of the DRAM must be 1e-06 GB/s or more, not 0"),
         (["kws_dscnn", "--dram-bandwidth", "nan"], "must be 1e-06 GB/s or more, not nan"),
-        (["kws_dscnn", "--act-kib", -1], "act_bytes must be positive, not -1024"),
+        (["kws_dscnn", "--act-kib", -1], "'--act-kib': Input should be greater than or equal to 1"),
+        (["kws_dscnn", "--out-kib", 0], "'--out-kib': Input should be greater than or equal to 1"),
         (["kws_dscnn", "--act-kib", 2],
          "act memory in two banks: an SRAM must have 2 to 1024 KiB (cacti7_sram.csv), not 2 KiB,"),
         (["kws_dscnn", "--vdd", 1.1], "characterised from 0.6 to 1 V, not at 1.1 V"),
@@ -169,6 +170,15 @@ def test_does_not_write_over_its_input(voltile, tmp_path):
     code, _, err = voltile("energy", "kws_dscnn", "--pe-energy", "pe.csv", "--out", "out")
     assert code == 2 and "it has spatial 8/32" in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["energy", "sweep"])
+def test_an_output_folder_that_is_a_file_is_said_to_be(voltile, tmp_path, command):
+    (tmp_path / "out").write_text("kept")
+    assert voltile(command, "kws_dscnn", "--out", "out") == (
+        2, "", "error: output folder out is a file\n"
+    )  # fmt: skip
+    assert (tmp_path / "out").read_text() == "kept"
 
 
 def test_a_technology_without_memories_or_elements(voltile, toy_technology, tmp_path):

@@ -299,7 +299,8 @@ def test_command_line_takes_lists_and_says_what_it_found(voltile, tmp_path):
     [
         ([], "Missing argument"),
         (["nosuch"], "'nosuch' is neither a file nor a network"),
-        (["kws_dscnn", "--array", "8x8", "8"], "--array must be ROWSxCOLS, as 8x8, not '8'"),
+        (["kws_dscnn", "--array", "8x8", "8"],
+         "--array must be ROWSxCOLS of 1 to 999999 each, as 8x8, not '8'"),
         (["kws_dscnn", "--array", "8x8", "0x8", "--dataflow", "rs"],
          "at least one row and column, not 0 x 8; dataflow must be os, ws, is, not rs"),
         (["kws_dscnn", "--pe", "dual", "systolic"], "pe must be scalable, spatial, dual, not sys"),
