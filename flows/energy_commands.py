@@ -75,7 +75,7 @@ def energy_command(
 
     `voltile energy model.onnx --array 16x16 --dataflow ws --vdd 0.6 0.8 1.0`
 
-    `voltile energy topology.csv --dram lpddr --dram-bandwidth 3.2 --out runs/net`
+    `voltile energy topology.csv --dram lpddr2 --dram-bandwidth 3.2 --out runs/net`
     """
     from rich.console import Console
 

@@ -18,7 +18,7 @@ PeEnergyFile = Annotated[
     Path | None,
     typer.Option(help="pe_energy.csv of 'voltile characterize-pe'. [the technology's own]"),
 ]
-Dram = Annotated[str, typer.Option(help="lpddr4, lpddr, ddr3.")]
+Dram = Annotated[str, typer.Option(help="lpddr4, lpddr2, ddr3.")]
 DramBandwidth = Annotated[float | None, typer.Option(help="Of the DRAM [GB/s]. [never waited for]")]
 Precisions = Annotated[list[str] | None, typer.Option(help="Precisions: full, mixed, half. [all]")]
 Vdds = Annotated[list[float] | None, typer.Option(help="Supplies of full precision [V]. [nominal]")]

@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 _COLUMNS = ("tech_nm", "size_kib", "port_bits", "read_j_per_access", "write_j_per_access",
             "leakage_w", "area_m2")  # fmt: skip
 
-DRAM_ENERGY = {"lpddr4": 8e-12, "lpddr": 40e-12, "ddr3": 70e-12}
+DRAM_ENERGY = {"lpddr4": 8e-12, "lpddr2": 40e-12, "ddr3": 70e-12}
 """Energy of a bit to or from a DRAM [J].
 
-LPDDR (second generation) and DDR3: Malladi et al., "Towards Energy-Proportional Datacenter Memory
+LPDDR2 and DDR3: Malladi et al., "Towards Energy-Proportional Datacenter Memory
 with Mobile DRAM", ISCA 2012. LPDDR4: from data sheets. All three as the CACTI plug-in of Accelergy
 (Wu et al., ICCAD 2019) has them (Accelergy-Project/accelergy-cacti-plug-in, cacti_wrapper.py).
 """

@@ -136,7 +136,7 @@ def test_five_networks_at_three_precisions_and_nine_supplies_fit_in_the_model():
         (["kws_dscnn", "--mode", "exact"], "mode must be rtl, scale-sim, not exact"),
         (["kws_dscnn", "--policy", "iso", "same"],
          "policy must be same-supply, iso-frequency, iso-throughput, not iso; policy must be"),
-        (["kws_dscnn", "--dram", "ddr5"], "dram must be lpddr4, lpddr, ddr3, not ddr5"),
+        (["kws_dscnn", "--dram", "ddr5"], "dram must be lpddr4, lpddr2, ddr3, not ddr5"),
         (["kws_dscnn", "--dram-bandwidth", 0],
          "bandwidth of the DRAM must be 1e-06 GB/s or more, not 0"),
         (["kws_dscnn", "--dram-bandwidth", "nan"], "must be 1e-06 GB/s or more, not nan"),

@@ -249,7 +249,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path, small_chunks, swept):
     "change",
     [
         {"vdds": (1.0, 0.8)}, {"precisions": ("full",)}, {"policies": ("iso-frequency",)},
-        {"dram": "lpddr"}, {"dram_bandwidth": 3e8}, {"batch": 2}, {"tech": "sky130-spice"},
+        {"dram": "lpddr2"}, {"dram_bandwidth": 3e8}, {"batch": 2}, {"tech": "sky130-spice"},
         {"memories": ((64 * KIB,) * 3, (64 * KIB, 128 * KIB, 16 * KIB))},
         {"networks": ("ad_autoencoder", "kws_dscnn")},
     ],
@@ -307,7 +307,7 @@ def test_command_line_takes_lists_and_says_what_it_found(voltile, tmp_path):
         (["kws_dscnn", "--mode", "exact"], "mode must be rtl, scale-sim, not exact"),
         (["kws_dscnn", "--precision", "low"], "precision must be full, mixed, half, not low"),
         (["kws_dscnn", "--policy", "iso"], "policy must be same-supply, iso-frequency, iso-thr"),
-        (["kws_dscnn", "--dram", "ddr5"], "dram must be lpddr4, lpddr, ddr3, not ddr5"),
+        (["kws_dscnn", "--dram", "ddr5"], "dram must be lpddr4, lpddr2, ddr3, not ddr5"),
         (["kws_dscnn", "--dram-bandwidth", 0],
          "bandwidth of the DRAM must be 1e-06 GB/s or more, not 0"),
         (["kws_dscnn", "--kib", 0, 64], "memories must have 1 KiB or more, not 0"),

@@ -104,4 +104,4 @@ def test_technologies_name_the_figures_of_cacti(tech, nm):
 
 
 def test_dram_energies_are_those_of_the_literature():
-    assert DRAM_ENERGY == {"lpddr4": 8e-12, "lpddr": 40e-12, "ddr3": 70e-12}
+    assert DRAM_ENERGY == {"lpddr4": 8e-12, "lpddr2": 40e-12, "ddr3": 70e-12}
