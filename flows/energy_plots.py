@@ -29,7 +29,10 @@ _LONGEST_NAME = 26
 
 
 def plot_layers(result: "EnergyResult", path: Path) -> None:
-    """Draw the energy of every layer by its parts, a row per precision, at the first point."""
+    """Draw the energy of every layer by its parts, a row per precision, at the first point.
+
+    That is the first policy at the first supply; the caption says so where there are more.
+    """
     energies = result.energies
     costs, points = energies.costs, energies.points
     names = short_names([layer.name for layer in costs.workload.layers])
@@ -51,25 +54,25 @@ def plot_layers(result: "EnergyResult", path: Path) -> None:
     figure.supylabel(f"energy [{unit}]", fontsize=10)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center",
                   ncols=len(ENERGY_PARTS), frameon=False, fontsize=9)  # fmt: skip
-    figure.supxlabel(_subject(result), fontsize=8.5)
+    shown = f"{points.policies[0].value}, full at {points.reference_vdd[0]:.3g} V"
+    more = f"\n{shown}, the first of {len(points.policies)} operating points"
+    figure.supxlabel(_subject(result) + more * (len(points.policies) > 1), fontsize=8.5)
     save_figure(figure, path)
 
 
 def plot_breakdown(result: "EnergyResult", path: Path) -> None:
     """Draw the energy of the network by its parts, per precision and policy.
 
-    At the highest and the lowest of the supplies of full precision.
+    At the highest and the lowest of the supplies of full precision, in the order of the points;
+    the caption says so where there are more.
     """
     energies = result.energies
     costs, points = energies.costs, energies.points
     ends = {points.reference_vdd.min(), points.reference_vdd.max()}
-    chosen = sorted(
-        (at for at, vdd in enumerate(points.reference_vdd) if vdd in ends),
-        key=lambda at: -points.reference_vdd[at],
-    )
+    chosen = [at for at, vdd in enumerate(points.reference_vdd) if vdd in ends]
     precisions = len(costs.precisions)
     places = np.add.outer(np.arange(len(chosen)) * (precisions + 0.8), np.arange(precisions))
-    figure, axes = new_figure(2.0 + 0.72 * places.size + 0.5 * len(chosen), 4.6)
+    figure, axes = new_figure(max(6.0, 2.0 + 0.72 * places.size + 0.5 * len(chosen)), 4.6)
     axis = axes[0, 0]
     unit, factor = energy_unit(energies.total.sum(axis=2).max())
     parts = {part: values[chosen].sum(axis=2) * factor for part, values in energies.parts.items()}
@@ -87,7 +90,9 @@ def plot_breakdown(result: "EnergyResult", path: Path) -> None:
     axis.margins(x=0.02, y=0.16)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center",
                   ncols=3, frameon=False, fontsize=9)  # fmt: skip
-    figure.supxlabel(_subject(result), fontsize=8.5)
+    supplies = len(np.unique(points.reference_vdd))
+    more = f"\nhighest and lowest of {supplies} supplies"
+    figure.supxlabel(_subject(result) + more * (supplies > 2), fontsize=8.5)
     save_figure(figure, path)
 
 

@@ -8,8 +8,9 @@ import pytest
 from pe_tables import write_pe_table
 
 from voltile.core import Precision
+from voltile.flows import energy_plots
 from voltile.flows.energy_job import ENERGY_OUTPUTS, EnergyConfig, compute_energy
-from voltile.flows.energy_plots import short_names
+from voltile.flows.energy_plots import plot_breakdown, plot_layers, short_names
 from voltile.sim import EnergyTable, network, read_workload
 
 PARTS = ("pe_dynamic_pj", "pe_leakage_pj", "sram_pj", "dram_pj", "control_pj")
@@ -125,7 +126,8 @@ def test_five_networks_at_three_precisions_and_nine_supplies_fit_in_the_model():
     ("arguments", "fault"),
     [
         (["nosuch"], "'nosuch' is neither a file nor a network"),
-        (["kws_dscnn", "--array", "8"], "--array must be ROWSxCOLS of 1 to 999999 each, as 8x8, not '8'"),
+        (["kws_dscnn", "--array", "8"],
+         "--array must be ROWSxCOLS of 1 to 999999 each, as 8x8, not '8'"),
         (["kws_dscnn", "--array", "0x8"], "at least one row and column, not 0 x 8"),
         (["kws_dscnn", "--array", "1x1"], "the port of an SRAM must have 16 bits or more"),
         (["kws_dscnn", "--dataflow", "rs"], "dataflow must be os, ws, is, not rs"),
@@ -189,6 +191,28 @@ def test_a_technology_without_memories_or_elements(voltile, toy_technology, tmp_
     code, _, err = voltile("energy", "kws_dscnn", "--tech", manifest, "--pe", "spatial",
                            "--pe-energy", own)  # fmt: skip
     assert code == 2 and "names no memories ([sram] tech_nm)" in err
+
+
+def drawn(monkeypatch, plot, result):
+    figures = []
+    monkeypatch.setattr(energy_plots, "save_figure", lambda figure, path: figures.append(figure))
+    plot(result, None)
+    (figure,) = figures
+    places = [text.get_text() for text in figure.axes[0].texts if "full at" in text.get_text()]
+    return figure.get_supxlabel(), places
+
+
+def test_pictures_keep_the_order_of_the_table_and_say_what_they_leave_out(monkeypatch):
+    config = EnergyConfig("kws_dscnn", vdds=(0.8, 0.6, 1.0), policies=("iso-frequency",))
+    result = compute_energy(config)
+    caption, places = drawn(monkeypatch, plot_breakdown, result)
+    assert caption.endswith("\nhighest and lowest of 3 supplies")
+    assert places == ["iso-frequency\nfull at 0.6 V", "iso-frequency\nfull at 1 V"]
+    caption, _ = drawn(monkeypatch, plot_layers, result)
+    assert caption.endswith("\niso-frequency, full at 0.8 V, the first of 3 operating points")
+    result = compute_energy(EnergyConfig("kws_dscnn", policies=("iso-frequency",)))
+    for plot in (plot_breakdown, plot_layers):
+        assert drawn(monkeypatch, plot, result)[0].endswith("freepdk45, lpddr4")
 
 
 def test_long_names_are_cut():
