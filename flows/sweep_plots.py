@@ -23,6 +23,8 @@ _MOST_IN_LEGEND = 10
 _LINES = ("-", "--", "-.", ":")
 # Areas of marks [pt2]: of the smallest and of the largest chip.
 _SMALL, _LARGE = 12.0, 130.0
+# Opacity of what other designs beat.
+_FADED = 0.35
 _DIMENSIONS = ("array", "dataflow", "element", "memories", "precision", "cycles", "policy", "Vdd")
 
 
@@ -57,7 +59,7 @@ def plot_pareto(result: "SweepResult", path: Path) -> None:
             axis.step(x[rows], y[rows], where="post", color="black", linewidth=1, zorder=3,
                       linestyle=lines[bits])  # fmt: skip
         for chosen, style in (
-            (np.setdiff1d(mine, front), {"alpha": 0.35, "linewidths": 0}),
+            (np.setdiff1d(mine, front), {"alpha": _FADED, "linewidths": 0}),
             (front, {"edgecolors": "black", "linewidths": 0.7, "zorder": 4}),
         ):
             chosen = chosen[np.argsort(-sizes[chosen], kind="stable")]  # small ones on top
@@ -144,7 +146,7 @@ def _legend(
     area: NDArray[np.float64],
     lines: dict[str, Any],
 ) -> list[Any]:
-    """Lines of the legend: front, colours, marks, areas."""
+    """Lines of the legend: fronts, shades, colours, marks, areas that occur."""
     from matplotlib.lines import Line2D
 
     def mark(label: str, marker: str = "o", colour: Any = "#555555", size: float = 40.0) -> Any:
@@ -154,11 +156,17 @@ def _legend(
     def heading(label: str) -> Any:
         return Line2D([], [], linestyle="", label=label)
 
-    handles: list[Any] = [heading("front, bits")]
+    handles: list[Any] = [heading("front, operands")]
     handles += [
-        Line2D([], [], color="black", linewidth=1, linestyle=style, label=bits.replace("x", " x "))
-        for bits, style in lines.items()
-    ]
+        Line2D([], [], color="black", linewidth=1, linestyle=style,
+               label="{} bit {}".format(*group.partition(" ")[::2]).strip())
+        for group, style in lines.items()
+    ]  # fmt: skip
+    outlined = mark("on a front")
+    outlined.set(markeredgecolor="black", markeredgewidth=0.7)
+    faded = mark("beaten, darker\nwhere several lie")
+    faded.set_alpha(_FADED)
+    handles += [outlined, faded]
     texts = dimensions[by_colour][0]
     shown = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _MOST_IN_LEGEND)).round())
     handles.append(heading(by_colour + (", some" if len(shown) < len(texts) else "")))
@@ -167,7 +175,9 @@ def _legend(
         handles.append(heading(by_marker))
         handles += [mark(text, _MARKERS[at]) for at, text in enumerate(dimensions[by_marker][0])]
     handles.append(heading("area, mm²"))
-    marks = np.unique(np.geomspace(area.min(), area.max(), 3))
+    known = np.unique(area)
+    middle = known[np.abs(np.log(known**2 / (known[0] * known[-1]))).argmin()]
+    marks = np.unique([known[0], middle, known[-1]])
     handles += [
         mark(f"{item * 1e-6:.3g}", size=size)
         for item, size in zip(marks, np.maximum(_LARGE * marks / area.max(), _SMALL), strict=True)
