@@ -54,11 +54,12 @@ def show_fronts(result: SweepResult, console: Console) -> None:
     for network in dict.fromkeys(network for network, _ in result.fronts):
         mine = columns["network"] == network
         fronts = {bits: rows for (name, bits), rows in result.fronts.items() if name == network}
-        counts = ", ".join(f"{len(front)} at {bits}" for bits, front in fronts.items())
+        counts = ", ".join(f"{len(front)} of {bits}" for bits, front in fronts.items())
         with_area = int(columns["pareto"][mine].sum())
         console.print(
-            f"{network}: {mine.sum()} combinations; of as many bits, none matches or beats in "
-            f"latency and energy {counts} (in area, too: {with_area})", soft_wrap=True,
+            f"{network}: {mine.sum()} combinations. Pareto-optimal in latency and energy, among "
+            f"those of as many bits: {counts}; in latency, energy and area: {with_area} in all",
+            soft_wrap=True,
         )  # fmt: skip
         console.print(_table(result, {bits: _some(rows) for bits, rows in fronts.items()}))
 
