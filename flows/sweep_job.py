@@ -49,7 +49,8 @@ _VERSION = 2
 _CHUNK = 256
 _AREA = (
     "area: cells of the elements with their clock trees, and SRAM; no wires and gaps between them, "
-    "sequencer, control processor, interface to the DRAM"
+    "sequencer, control processor, interface to the DRAM. CACTI gives some memories more area at a "
+    "narrow port than at a wide one, so that a smaller array can come out larger"
 )
 
 
