@@ -25,9 +25,7 @@ from voltile.pdk import read_technology
 from voltile.sim import (
     ENERGY_PARTS,
     ArrayConfig,
-    EnergyTable,
     LayerEnergies,
-    Op,
     Policy,
     Workload,
     layer_costs,
@@ -149,9 +147,7 @@ def speed(tech: str) -> None:
     def energies() -> list[LayerEnergies]:
         return [_energies(workload, hardware, costs, technology.vdds) for workload in workloads]
 
-    found = energies()
-    rows = sum(item.total.size for item in found)
-    table = EnergyTable.join([item.table() for item in found])
+    rows = sum(item.total.size for item in energies())
     print(f"\n| five networks, three precisions, {len(technology.vdds)} supplies: {rows} rows "
           f"| best of {RUNS}, ms | most memory, MB |")  # fmt: skip
     print("| --- | --- | --- |")
@@ -159,7 +155,6 @@ def speed(tech: str) -> None:
         ("networks by name", lambda: [network(name) for name in DISSERTATION]),
         ("cycles, traffic and energy", energies),
         ("and as tables", lambda: [item.table() for item in energies()]),
-        ("lookup of one layer", lambda: table.columns["total_pj"][_rows(table)]),
     ):
         print(f"| {what} | {_least(call) * 1e3:.1f} | {_peak(call) / 1e6:.1f} |")
 
@@ -173,10 +168,6 @@ def _energies(
     points = operating_points(costs.pe, precisions, [Policy.ISO_THROUGHPUT], vdds)
     found = layer_costs(workload, hardware, precisions)
     return layer_energies(found, costs.pe, points, costs.memories, costs.control)
-
-
-def _rows(table: EnergyTable) -> object:
-    return (table.columns["network"] == "resnet50") & (table.columns["op"] == Op.GEMM.value)
 
 
 def _least(call: Callable[[], object]) -> float:
