@@ -304,7 +304,7 @@ def test_rejects_inputs_that_do_not_fit(voltile, tmp_path, tables):
     for changed, fault in (
         ({"x": x[:, :, :7]}, "are of (7, 8, 1) (height, width, channels), those of"),
         ({"x": x.astype(str)}, "x must be numbers of shape"),
-        ({"x": nan}, "must be finite; input 7 is not"),
+        ({"x": nan}, "x must be finite, not nan"),
         ({"y": y[:5]}, "labels y must be 600 integers, not uint8 of shape (5,)"),
         ({"y": y.astype(float)}, "labels y must be 600 integers, not float64"),
         ({"y": np.where(np.arange(600) == 3, 10, y)},
