@@ -69,6 +69,8 @@ class MultilevelConfig:
         for target in self.targets:
             if not 0 <= target <= 1:
                 raise VoltileError(f"a target accuracy must be from 0 to 1, not {target:g}")
+        if self.energy is None and (self.policy is not None or self.vdd is not None):
+            raise VoltileError("policy and Vdd choose rows of an energy table: give --energy, too")
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,11 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
     full = np.zeros((1, len(calibrating.names)), np.int64)
     outputs = _classes(config.classes, calibrating.evaluate(full).shape[-1])
     levels = config.levels or tuple(range(1, hierarchy.deepest + 1))
+    if max(levels) > hierarchy.deepest:
+        raise VoltileError(
+            f"level must be from 0 to {hierarchy.deepest}, the depth of {hierarchy.name}, "
+            f"not {max(levels)}"
+        )
     cuts = tuple(hierarchy.cut(level, outputs) for level in sorted(set(levels)))
     effort, unit = _effort(config, inputs)
     calibration = _level_accuracy(calibrating, inputs.calibration, cuts)
@@ -131,8 +138,6 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
         test = _level_accuracy(tester, inputs.test, cuts)
     rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test)
     reached = (test or calibration)(full[0])
-    if not rows:
-        raise VoltileError(f"no level reaches a target accuracy; the best has {reached.max():.1%}")
     result = MultilevelResult(
         config, inputs, cuts, tuple(rows), unit, float(effort[:, 0].sum()), reached,
         calibration.evaluations,

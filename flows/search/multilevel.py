@@ -135,8 +135,8 @@ def multilevel_table(
     macs : ndarray of int, shape (layers,)
         MACs of the layers.
     targets : sequence of float
-        By default the accuracies of all levels at full precision, on the test set if there is one.
-        Those that a level does not reach at full precision are left out there.
+        Each is tried at every level. By default the accuracies of all levels at full precision, on
+        the test set if there is one, at the levels that reach them.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def multilevel_table(
     rows = []
     for number, cut in enumerate(calibration.cuts):
         for target in sorted(set(targets or reached.tolist())):
-            if target > reached[number]:
+            if not targets and target > reached[number]:
                 continue
             found = assign_precisions(partial(calibration.at, number), effort, target)
             shares = np.bincount(found.setting, macs, effort.shape[1]) / macs.sum()

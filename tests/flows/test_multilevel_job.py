@@ -150,7 +150,8 @@ def test_rejects_bad_input_and_writes_nothing(voltile, tmp_path):
         (("--calibration", x), "array 'y', the labels, is missing"),
         (("--level", -1), "level must be 0 or more, not -1"),
         (("--target", 90), "a target accuracy must be from 0 to 1, not 90"),
-        (("--target", 1), "no level reaches a target accuracy; the best has 9"),
+        (("--level", 99), "level must be from 0 to 2, the depth of"),
+        (("--vdd", 0.8), "choose rows of an energy table: give --energy, too"),
         (("--energy", table), "has the precisions full, half; those of pe scalable are"),
         (("--pe", "systolic"), "pe must be scalable, spatial, dual, not systolic"),
     ):

@@ -134,8 +134,11 @@ def test_the_table_has_rows_by_level_and_target():
         calibration, effort, macs, [1.0, 0.5, 1.5], LevelAccuracy(test, LABELS, CUTS)
     )
     assert [(row.level, row.classes, row.target) for row in rows] == [
-        (1, 2, 0.5), (1, 2, 1.0), (2, 3, 0.5), (2, 3, 1.0),
+        (1, 2, 0.5), (1, 2, 1.0), (1, 2, 1.5), (2, 3, 0.5), (2, 3, 1.0), (2, 3, 1.5),
     ]  # fmt: skip
+    assert [row.met for row in rows] == [True, True, False] * 2
+    for row in (rows.pop(5), rows.pop(2)):
+        assert row.setting.tolist() == [0, 0] and row.saving == 0
     assert [row.setting.tolist() for row in rows] == [[2, 0], [2, 0], [2, 0], [0, 0]]
     full = 4 * 40 + 4
     assert rows[0].saving == pytest.approx(3 * 30 / full)
