@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from voltile.core import Precision, VoltileError
 from voltile.sim.operating_points import Policy
 from voltile.sim.table_files import (
+    ColumnTable,
     RowFault,
     TableSchema,
     read_columns,
     row_place,
-    write_columns,
 )
 from voltile.sim.workload import Op
 
@@ -54,13 +54,8 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class EnergyTable:
-    """A table, by its columns.
-
-    Attributes
-    ----------
-    columns : mapping of str to ndarray, shape (rows,)
-        Those of `COLUMNS`: texts, integers or floats.
+class EnergyTable(ColumnTable):
+    """The costs of layers, by the columns of `COLUMNS`.
 
     Raises
     ------
@@ -69,22 +64,12 @@ class EnergyTable:
         add up, or a layer lacks a precision or an operating point that its network has.
     """
 
-    columns: Mapping[str, NDArray[Any]]
+    schema = _SCHEMA
 
     def __post_init__(self) -> None:
-        _check_names(list(self.columns))
-        ordered = {name: np.asarray(self.columns[name]) for name in COLUMNS}
-        object.__setattr__(self, "columns", ordered)
-        _check_values(ordered)
-        _check_rows(ordered)
-
-    def __len__(self) -> int:
-        return len(self.columns["layer"])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, EnergyTable) and all(
-            np.array_equal(item, other.columns[name]) for name, item in self.columns.items()
-        )
+        super().__post_init__()
+        _check_values(self.columns)
+        _check_rows(self.columns)
 
     @classmethod
     def join(cls, tables: Sequence["EnergyTable"]) -> "EnergyTable":
@@ -111,30 +96,6 @@ class EnergyTable:
             raise VoltileError(f"{place}: {error.fault}") from None
         except VoltileError as error:
             raise VoltileError(f"{path}: {error}") from None
-
-    def write(self, path: Path) -> None:
-        """Write a CSV, JSON or Parquet file, by its suffix; whole or not at all.
-
-        Raises
-        ------
-        VoltileError
-            When the suffix is another, or there is no pyarrow for Parquet.
-        """
-        write_columns(path, _SCHEMA, self.columns)
-
-
-def _check_names(names: Sequence[str]) -> None:
-    missing = [name for name in COLUMNS if name not in names]
-    unknown = [name for name in names if name not in COLUMNS]
-    if missing or unknown:
-        raise VoltileError(
-            "the columns of an energy table are other: "
-            + "; ".join(
-                f"{what} {', '.join(items)}"
-                for what, items in (("missing", missing), ("unknown", unknown))
-                if items
-            )
-        )
 
 
 def _check_values(columns: Mapping[str, NDArray[Any]]) -> None:

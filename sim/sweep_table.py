@@ -4,7 +4,6 @@ A row is a network on an array at a precision and an operating point, its layers
 are in the order of the file, their units in their names (docs/energy_tables.md).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import VoltileError
 from voltile.sim.energy_model import ENERGY_PARTS, LayerEnergies
-from voltile.sim.table_files import TableSchema, read_columns, write_columns
+from voltile.sim.table_files import ColumnTable, TableSchema, read_columns
 
 _TEXTS = ("network", "dataflow", "pe", "mode", "precision", "operand_bits", "policy")
 _WHOLE = (
@@ -38,37 +36,10 @@ _SCHEMA = TableSchema(
 
 
 @dataclass(frozen=True, eq=False)
-class SweepTable:
-    """A table, by its columns.
+class SweepTable(ColumnTable):
+    """A sweep, by the columns of `COLUMNS`."""
 
-    Attributes
-    ----------
-    columns : mapping of str to ndarray, shape (rows,)
-        Those of `COLUMNS`: texts, integers or floats.
-
-    Raises
-    ------
-    VoltileError
-        When columns are missing or others.
-    """
-
-    columns: Mapping[str, NDArray[Any]]
-
-    def __post_init__(self) -> None:
-        if wrong := sorted(set(self.columns) ^ set(COLUMNS)):
-            raise VoltileError(
-                f"columns of a sweep table are missing or unknown: {', '.join(wrong)}"
-            )
-        ordered = {name: np.asarray(self.columns[name]) for name in COLUMNS}
-        object.__setattr__(self, "columns", ordered)
-
-    def __len__(self) -> int:
-        return len(self.columns["network"])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SweepTable) and all(
-            np.array_equal(item, other.columns[name]) for name, item in self.columns.items()
-        )
+    schema = _SCHEMA
 
     @classmethod
     def read(cls, path: Path) -> "SweepTable":
@@ -80,16 +51,6 @@ class SweepTable:
             Naming the file, when it is of another version, is damaged, or is no such table.
         """
         return cls(read_columns(path, _SCHEMA))
-
-    def write(self, path: Path) -> None:
-        """Write a CSV, JSON or Parquet file, by its suffix; whole or not at all.
-
-        Raises
-        ------
-        VoltileError
-            When the suffix is another, or there is no pyarrow for Parquet.
-        """
-        write_columns(path, _SCHEMA, self.columns)
 
 
 def sweep_columns(energies: LayerEnergies) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,55 @@ class TableSchema:
     command: str
     version: int
     types: Types
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnTable:
+    """A table of one schema, by its columns, in the order of the schema.
+
+    Attributes
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        Texts, integers or floats.
+
+    Raises
+    ------
+    VoltileError
+        When columns are missing or others.
+    """
+
+    schema: ClassVar[TableSchema]
+    columns: Columns
+
+    def __post_init__(self) -> None:
+        known = self.schema.types
+        differences = (
+            ("missing", [name for name in known if name not in self.columns]),
+            ("unknown", [name for name in self.columns if name not in known]),
+        )
+        if any(names for _, names in differences):
+            listed = (f"{what} {', '.join(names)}" for what, names in differences if names)
+            raise VoltileError(f"the columns of {self.schema.name} are other: {'; '.join(listed)}")
+        ordered = {name: np.asarray(self.columns[name]) for name in known}
+        object.__setattr__(self, "columns", ordered)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and all(
+            np.array_equal(item, other.columns[name]) for name, item in self.columns.items()
+        )
+
+    def write(self, path: Path) -> None:
+        """Write a CSV, JSON or Parquet file, by its suffix; whole or not at all.
+
+        Raises
+        ------
+        VoltileError
+            When the suffix is another, or there is no pyarrow for Parquet.
+        """
+        write_columns(path, self.schema, self.columns)
 
 
 class RowFault(VoltileError):
