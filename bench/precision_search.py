@@ -39,7 +39,8 @@ from voltile.flows.search_outputs import precision_text
 from voltile.sim import EnergyTable, PrecisionEvaluator
 
 OUT = FOLDER / "precision-search"
-# Outputs of MLPerf Tiny's keyword spotting, in the order of its reference script, and groups.
+# Outputs of MLPerf Tiny's keyword spotting, in what we take for the order of its reference script
+# (the network's file does not name them), and groups.
 WORDS = ("Down", "Go", "Left", "No", "Off", "On", "Right", "Stop", "Up", "Yes", "Silence",
          "Unknown")  # fmt: skip
 GROUPS = {

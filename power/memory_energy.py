@@ -25,7 +25,7 @@ DRAM_ENERGY = {"lpddr4": 8e-12, "lpddr2": 40e-12, "ddr3": 70e-12}
 """Energy of a bit to or from a DRAM [J].
 
 LPDDR2 and DDR3: Malladi et al., "Towards Energy-Proportional Datacenter Memory
-with Mobile DRAM", ISCA 2012. LPDDR4: from data sheets. All three as the CACTI plug-in of Accelergy
+with Mobile DRAM", ISCA 2012. LPDDR4: no primary source. All three as the CACTI plug-in of Accelergy
 (Wu et al., ICCAD 2019) has them (Accelergy-Project/accelergy-cacti-plug-in, cacti_wrapper.py).
 """
 
