@@ -2,25 +2,21 @@
 
 import signal
 import sys
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import voltile
 from voltile.core import VoltileError
+from voltile.flows.dvfs_commands import dvfs_command, workload
 from voltile.flows.energy_commands import energy_command
+from voltile.flows.pe_commands import characterize_pe_command, operands_command
 from voltile.flows.precision_commands import budget_command, multilevel_command, search_command
 from voltile.flows.rtl_commands import rtl
 from voltile.flows.sweep_commands import sweep_command
 from voltile.flows.thermal_command import thermal_command
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
-
-    from voltile.power import Trace
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,13 +24,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(rtl, name="rtl")
-app.command("energy")(energy_command)
-app.command("sweep")(sweep_command)
-app.command("search")(search_command)
-app.command("multilevel")(multilevel_command)
-app.command("budget")(budget_command)
-app.command("thermal")(thermal_command)
-workload = typer.Typer(no_args_is_help=True, help="Write a synthetic workload for 'voltile dvfs'.")
 app.add_typer(workload, name="workload")
 
 
@@ -238,127 +227,6 @@ def characterize_command(
     )
 
 
-@app.command("characterize-pe")
-def characterize_pe_command(
-    pe: Annotated[
-        list[str] | None,
-        typer.Option(help="Processing elements: scalable, spatial, dual. [all]"),
-    ] = None,
-    width: Annotated[
-        int, typer.Option(help="N, bits of a full-precision operand: even, 4 to 20.")
-    ] = 8,
-    acc_width: Annotated[
-        int, typer.Option(help="Accumulator width in bits, from twice the operand width to 128.")
-    ] = 32,
-    precision: Annotated[
-        list[str] | None, typer.Option(help="Precisions: full, mixed, half. [all]")
-    ] = None,
-    tech: Annotated[
-        str, typer.Option(help="freepdk45, sky130-spice, sky130hd (needs the PDK), or a manifest.")
-    ] = "freepdk45",
-    operands: Annotated[
-        Path | None,
-        typer.Option(help="npz file of integers `act` and `weight`, shape (vectors, length), words "
-                     "of full precision, and their `width`; 'voltile operands' writes such. "
-                     "[random]"),
-    ] = None,
-    sparsity: Annotated[
-        float, typer.Option(help="Share of random activations that is set to zero.")
-    ] = 0.0,
-    period: Annotated[
-        float | None, typer.Option(help="Clock period to map and size for [ns]. [the technology's]")
-    ] = None,
-    utilisation: Annotated[float, typer.Option(help="Share of the rows that cells fill.")] = 0.7,
-    seed: Annotated[int, typer.Option(help="Seed of placement and random operands.")] = 1,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("runs/pe"),
-) -> None:  # fmt: skip
-    """Measure the energy per MAC of processing elements over precision and supply.
-
-    Each is synthesised and placed; its gate-level netlist is simulated under the operands at every
-    precision, and timed with the control bits of that precision held. Given is the energy in three
-    modes: at constant frequency, the clock that all precisions meet at the nominal supply, at every
-    supply that meets it; at constant throughput, the MACs per second that full precision then does,
-    each precision at the clock and the lowest supply that it needs for them; and at the highest
-    frequency of every supply. Table and picture show the first, at the nominal supply, and the
-    second. Half precision takes the upper halves of operands. Glitches, memories and control around
-    the element are not counted.
-
-    Leaves in the output folder: pe_energy.csv (every precision, supply and mode; a cycle without
-    work, leakage included, and one without a clock), pe_energy.png, pe_energy.json.
-
-    Examples:
-
-    `voltile characterize-pe --pe scalable spatial --sparsity 0.5`
-
-    `voltile operands kws.onnx --inputs kws.npz -o kws_operands.npz` : of a real network
-
-    `voltile characterize-pe --operands kws_operands.npz --tech sky130-spice --out runs/pe-kws`
-    """
-    from rich.console import Console
-
-    from voltile.flows.pe_display import energies_table
-    from voltile.flows.pe_job import PeConfig, characterize_pes
-    from voltile.hdl import PROCESSING_ELEMENTS
-
-    config = PeConfig(
-        pes=tuple(dict.fromkeys(pe or PROCESSING_ELEMENTS)),
-        width=width,
-        acc_width=acc_width,
-        precisions=tuple(dict.fromkeys(precision or ())),
-        tech=tech,
-        operands=operands,
-        sparsity=sparsity,
-        period=None if period is None else period * 1e-9,
-        utilisation=utilisation,
-        seed=seed,
-    )
-    try:
-        study = characterize_pes(config, out, lambda line: typer.echo(line, err=True))
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; finished stages are kept in {out}", err=True)
-        raise typer.Exit(130) from None
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
-    console.print(energies_table(study))
-    typer.echo(f"{out / 'pe_energy.csv'}")
-
-
-@app.command("operands")
-def operands_command(
-    model: Annotated[Path, typer.Argument(help="ONNX file: a chain of convolutions.")],
-    inputs: Annotated[
-        Path,
-        typer.Option(help="npz file of `x`, shape (inputs, channels, height, width); with `scale` "
-                     "and `zero_point` if these are integers."),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="npz file to write.")],
-    layer: Annotated[str, typer.Option(help="Name of a layer. [that of the most MACs]")] = "",
-    vectors: Annotated[int, typer.Option(min=1, help="Dot products to draw.")] = 1024,
-    width: Annotated[int, typer.Option(help="Bits to quantise to: even, 4 to 20.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 1,
-) -> None:  # fmt: skip
-    """Write dot products of a layer of a network, for 'voltile characterize-pe'.
-
-    The network is quantised with fraction lengths that suit its first 20 inputs, and run on them in
-    integers. A dot product is a window of the layer's feature map and the filter of a channel.
-
-    Example: `voltile operands kws.onnx --inputs kws.npz --layer conv_3 -o operands.npz`
-    """
-    from voltile.flows.operands import network_operands, write_operands
-
-    if not out.parent.is_dir():
-        raise VoltileError(f"{out} cannot be written: there is no folder {out.parent}")
-    if out.resolve() in (model.resolve(), inputs.resolve()):
-        raise VoltileError(f"{out} would overwrite an input")
-    found = network_operands(model, inputs, layer, vectors, width, seed)
-    write_operands(found, width, out)
-    count, length = found.act.shape
-    fewer = f" (all that there are, fewer than {vectors})" if count < vectors else ""
-    typer.echo(
-        f"{out}: {count} dot products{fewer} of length {length}, {found.source}; "
-        f"{found.zero_acts:.1%} of the activations are zero"
-    )
-
-
 @app.command("export")
 def export_command(
     run_folder: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Folder of `voltile run`.")],
@@ -415,152 +283,15 @@ def export_command(
     )
 
 
-@app.command("dvfs")
-def dvfs_command(
-    trace: Annotated[
-        Path,
-        typer.Argument(help="CSV of time_s,frequency_hz: the demand from that time to the next "
-                       "row. The last row ends the trace; its frequency is 0 or empty."),
-    ],
-    run: Annotated[Path, typer.Option(help="Folder of a finished 'voltile run'.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Output folder. [RUN/dvfs-TRACE]")
-    ] = None,
-    converter_capacitance: Annotated[
-        float, typer.Option(help="At the output of each external converter [µF].")
-    ] = 10.0,
-    converter_current: Annotated[
-        float, typer.Option(help="Highest current of each converter [mA].")
-    ] = 300.0,
-    converter_efficiency: Annotated[float, typer.Option(help="Of each converter.")] = 0.9,
-    mux_time: Annotated[
-        float | None,
-        typer.Option(help="Time to switch tiles [ns]. [load of the scan chain: a bit per tile at "
-                     "the slowest mode's clock]"),
-    ] = None,
-    dithering_period: Annotated[float, typer.Option(help="Of Vdd-dithering [µs].")] = 100.0,
-) -> None:  # fmt: skip
-    """Emulate a workload under ideal-DVFS, Vdd-hopping, Vdd-dithering and FINE-VH.
-
-    At each change of demand a governor takes the mode of lowest power that meets it. Changes of
-    (VddL, VddH) cost a transition of the external converters, as Burd and Brodersen have it
-    (ISLPED 2000): energy (1 - efficiency) C |V2² - V1²|, time 2 C / I |V2 - V1|; meanwhile the
-    core keeps the lower of both clocks. Changes of tiles cost the charge of their rails and of the
-    gates of their headers. Work that is not done when the demand changes is a deadline miss; it is
-    caught up with at once. Not counted: what converters lose while they feed the core.
-
-    Leaves in the output folder: dvfs.csv (energy by kind, transitions, misses), time_at_pairs.csv,
-    energy.png, timeline.png, dvfs.json.
-
-    Examples:
-
-    `voltile workload bursts -o bursts.csv --run runs/demo` : something to emulate
-
-    `voltile dvfs bursts.csv --run runs/demo`
-
-    `voltile dvfs bursts.csv --run runs/demo --converter-capacitance 22 --out with-22uF`
-    """
-    from rich.console import Console
-    from rich.progress import track
-
-    from voltile.flows.dvfs_display import results_table
-    from voltile.flows.dvfs_job import run_dvfs
-    from voltile.power import Converter, SwitchingCosts
-
-    costs = SwitchingCosts(
-        Converter(converter_capacitance * 1e-6, converter_current * 1e-3, converter_efficiency),
-        None if mux_time is None else mux_time * 1e-9,
-        dithering_period * 1e-6,
-    )
-    folder = out or run / f"dvfs-{trace.stem}"
-    terminal = Console(stderr=True)
-    results = run_dvfs(
-        trace, run, folder, costs,
-        lambda modes: track(modes, "schemes", console=terminal, transient=True,
-                            disable=not terminal.is_terminal),
-    )  # fmt: skip
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
-    console.print(results_table(results))
-    typer.echo(f"{folder / 'dvfs.csv'}")
-
-
-TraceOut = Annotated[Path, typer.Option("--out", "-o", help="CSV file to write.")]
-RunFolder = Annotated[
-    Path, typer.Option("--run", help="Finished 'voltile run', within whose reach to stay.")
-]
-Duration = Annotated[float, typer.Option(help="Length of the trace [ms].")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of lengths and frequencies.")]
-
-
-@workload.command("bursts")
-def workload_bursts(
-    out: TraceOut,
-    run: RunFolder,
-    duration: Duration = 1000.0,
-    busy: Annotated[float, typer.Option(help="Mean length of a peak [ms].")] = 5.0,
-    idle: Annotated[float, typer.Option(help="Mean time between peaks [ms].")] = 20.0,
-    seed: Seed = 1,
-) -> None:
-    """Write short peaks between idle times.
-
-    Both have exponentially distributed lengths; a peak demands half of the run's reach or more.
-
-    Example: `voltile workload bursts -o bursts.csv --run runs/demo --busy 2 --idle 30`
-    """
-    from voltile.power import bursts
-
-    _write_workload(
-        run, out, seed,
-        lambda lowest, highest, rng: bursts(highest, duration * 1e-3, busy * 1e-3, idle * 1e-3, rng)
-    )  # fmt: skip
-
-
-@workload.command("ramps")
-def workload_ramps(
-    out: TraceOut,
-    run: RunFolder,
-    duration: Duration = 1000.0,
-    ramp: Annotated[float, typer.Option(help="Length of each rise or fall [ms].")] = 100.0,
-    step: Annotated[float, typer.Option(help="Time between changes of the demand [ms].")] = 5.0,
-    seed: Seed = 1,
-) -> None:
-    """Write a demand that rises and falls between random frequencies of the run's range.
-
-    Example: `voltile workload ramps -o ramps.csv --run runs/demo --ramp 50 --step 1`
-    """
-    from voltile.power import ramps
-
-    _write_workload(
-        run, out, seed,
-        lambda lowest, highest, rng: ramps(
-            lowest, highest, duration * 1e-3, ramp * 1e-3, step * 1e-3, rng
-        ),
-    )  # fmt: skip
-
-
-def _write_workload(
-    run: Path, out: Path, seed: int, make: "Callable[[float, float, Generator], Trace]"
-) -> None:
-    """Write the trace that `make` gives for the lowest and the highest clock of a run."""
-    import numpy as np
-
-    from voltile.flows.mode_files import read_modes
-    from voltile.flows.outputs import OUTPUTS
-    from voltile.power import write_trace
-
-    modes = read_modes(run)
-    if out.resolve() in {(run / name).resolve() for name in OUTPUTS}:
-        raise VoltileError(f"{out} would overwrite a file of the run {run}")
-    if not out.parent.is_dir():
-        raise VoltileError(f"{out} cannot be written: there is no folder {out.parent}")
-    lowest = min(float(item.frequency.min()) for item in modes)
-    highest = min(item.reach for item in modes)
-    trace = make(lowest, highest, np.random.default_rng(seed))
-    write_trace(trace, out)
-    typer.echo(
-        f"{out}: {len(trace.frequency)} demands, up to {trace.frequency.max() / 1e6:.4g} MHz"
-    )
-
+app.command("dvfs")(dvfs_command)
+app.command("characterize-pe")(characterize_pe_command)
+app.command("operands")(operands_command)
+app.command("energy")(energy_command)
+app.command("sweep")(sweep_command)
+app.command("search")(search_command)
+app.command("multilevel")(multilevel_command)
+app.command("budget")(budget_command)
+app.command("thermal")(thermal_command)
 
 _OTHERS = {
     "ideal": "ideal-DVFS",
