@@ -20,7 +20,7 @@ import numpy as np
 from prepared import faults_through, parser_of
 
 from voltile.core import Precision, VoltileError
-from voltile.flows.operands import read_inputs
+from voltile.flows.elements.operands import read_inputs
 from voltile.hdl import PROCESSING_ELEMENTS, Accelerator
 from voltile.sim import ELEMENTS, Element, FixedPointNetwork, read_onnx
 

@@ -24,7 +24,13 @@ from prepared import FOLDER, faults_through, parser_of
 
 from voltile.core import Precision, StageMeter, VoltileError
 from voltile.floorplan import Netlist, Timer
-from voltile.flows.pe_job import PeConfig, PlacedElement, mac_model, operands_of, place_element
+from voltile.flows.elements.job import (
+    PeConfig,
+    PlacedElement,
+    mac_model,
+    operands_of,
+    place_element,
+)
 from voltile.flows.stages import Stages
 from voltile.hdl import PROCESSING_ELEMENTS, SystolicArray
 from voltile.pdk import SequentialKind, read_technology

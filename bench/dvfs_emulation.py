@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from prepared import faults_through, parser_of
 
-from voltile.flows.dvfs_job import SchemeResult, emulate_schemes
+from voltile.flows.dvfs.job import SchemeResult, emulate_schemes
+from voltile.flows.dvfs.mode_files import read_modes
 from voltile.flows.figures import new_figure, save_figure
-from voltile.flows.mode_files import read_modes
 from voltile.power import OperatingModes, SwitchingCosts, Trace
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from prepared import faults_through, parser_of
 
-from voltile.flows.accelerator_costs import Costs, accelerator_costs
-from voltile.flows.energy_job import EnergyConfig, EnergyResult, compute_energy
+from voltile.flows.energy.accelerator_costs import Costs, accelerator_costs
+from voltile.flows.energy.job import EnergyConfig, EnergyResult, compute_energy
 from voltile.pdk import read_technology
 from voltile.sim import (
     ENERGY_PARTS,

@@ -21,7 +21,7 @@ from prepared import FOLDER, faults_through, parser_of
 from riscv_trace import record_trace
 
 from voltile.flows import RunConfig, RunResult, run, write_outputs
-from voltile.flows.layouts import Layout
+from voltile.flows.fine_vh.layouts import Layout
 from voltile.pdk import LibrarySet
 from voltile.power import (
     OperatingCurve,

@@ -16,8 +16,8 @@ import numpy as np
 from prepared import FOLDER, faults_through, parser_of
 
 from voltile.core import Precision, StageMeter
-from voltile.flows.operands import layer_macs, layer_operands, quantised_network
-from voltile.flows.pe_job import PeConfig, mac_model, place_element
+from voltile.flows.elements.job import PeConfig, mac_model, place_element
+from voltile.flows.elements.operands import layer_macs, layer_operands, quantised_network
 from voltile.flows.stages import Stages
 from voltile.hdl import PROCESSING_ELEMENTS
 from voltile.pdk import read_technology

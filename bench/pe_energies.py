@@ -14,8 +14,8 @@ from pathlib import Path
 from prepared import FOLDER, faults_through, parser_of
 
 from voltile.core import write_atomically
-from voltile.flows.operands import network_operands, write_operands
-from voltile.flows.pe_job import PeConfig, characterize_pes
+from voltile.flows.elements.job import PeConfig, characterize_pes
+from voltile.flows.elements.operands import network_operands, write_operands
 
 ELEMENTS = ((("scalable", "spatial"), 8, 32), (("dual",), 16, 44))
 VECTORS = 1024

@@ -20,7 +20,7 @@ import numpy as np
 from prepared import faults_through, parser_of
 
 from voltile.core import VoltileError
-from voltile.flows.operands import layer_macs, read_inputs
+from voltile.flows.elements.operands import layer_macs, read_inputs
 from voltile.flows.search import SearchParameters, divergence_from_full, search
 from voltile.sim import (
     ELEMENTS,

@@ -22,9 +22,12 @@ import numpy as np
 from prepared import FOLDER, faults_through, parser_of
 
 from voltile.core import VoltileError
-from voltile.flows.energy_job import EnergyConfig, run_energy
-from voltile.flows.multilevel_job import MultilevelConfig, run_multilevel
-from voltile.flows.precision_energy import read_precision_energy
+from voltile.flows.energy.job import EnergyConfig, run_energy
+from voltile.flows.precision.energy import read_precision_energy
+from voltile.flows.precision.multilevel_job import MultilevelConfig, run_multilevel
+from voltile.flows.precision.search_display import share
+from voltile.flows.precision.search_job import SearchConfig, SearchJobResult, run_search
+from voltile.flows.precision.search_outputs import precision_text
 from voltile.flows.search import (
     SearchParameters,
     divergence_from_full,
@@ -33,9 +36,6 @@ from voltile.flows.search import (
     hypervolume,
     search,
 )
-from voltile.flows.search_display import share
-from voltile.flows.search_job import SearchConfig, SearchJobResult, run_search
-from voltile.flows.search_outputs import precision_text
 from voltile.sim import EnergyTable, PrecisionEvaluator
 
 OUT = FOLDER / "precision-search"

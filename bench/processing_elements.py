@@ -31,9 +31,9 @@ from reference_elements import FixedMac, HalfMac
 
 from voltile.core import Precision, StageMeter, TechnologyError
 from voltile.floorplan import Netlist, Timer, Wires
-from voltile.flows.operands import Operands, random_operands, read_operands
-from voltile.flows.pe_job import PeConfig, PlacedElement, mac_model, place_element
-from voltile.flows.pe_stimuli import PeStimuli
+from voltile.flows.elements.job import PeConfig, PlacedElement, mac_model, place_element
+from voltile.flows.elements.operands import Operands, random_operands, read_operands
+from voltile.flows.elements.stimuli import PeStimuli
 from voltile.flows.stages import Stages
 from voltile.hdl import DualMac, ProcessingElement, ScalableMac, SpatialMac
 from voltile.pdk import Technology, read_technology

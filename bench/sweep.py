@@ -21,8 +21,8 @@ from pathlib import Path
 from prepared import faults_through, parser_of
 
 from voltile.core import executor
-from voltile.flows.sweep_config import SweepConfig
-from voltile.flows.sweep_job import run_sweep
+from voltile.flows.sweep.config import SweepConfig
+from voltile.flows.sweep.job import run_sweep
 
 NETWORKS = ("resnet50", "mobilenet_v2")
 DATAFLOWS = ("os", "ws", "is")

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from voltile.core import executor
-from voltile.flows.thermal_job import WorkloadResult, characterize_workloads
+from voltile.flows.thermal.job import WorkloadResult, characterize_workloads
 from voltile.power.thermal import (
     ASSUMPTION_RANGES,
     EXYNOS5422_THROTTLING,

@@ -15,9 +15,9 @@ from pathlib import Path
 from prepared import FOLDER, faults_through, parser_of
 
 from voltile.core import Precision, StageMeter, VoltileError
+from voltile.flows.elements.job import PeConfig, mac_model, place_element
+from voltile.flows.elements.operands import random_operands
 from voltile.flows.figures import new_figure, save_figure
-from voltile.flows.operands import random_operands
-from voltile.flows.pe_job import PeConfig, mac_model, place_element
 from voltile.flows.stages import Stages
 from voltile.hdl import PROCESSING_ELEMENTS
 from voltile.pdk import read_technology

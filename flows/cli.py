@@ -10,13 +10,13 @@ import typer
 
 import voltile
 from voltile.core import VoltileError
-from voltile.flows.dvfs_commands import dvfs_command, workload
-from voltile.flows.energy_commands import energy_command
-from voltile.flows.pe_commands import characterize_pe_command, operands_command
-from voltile.flows.precision_commands import budget_command, multilevel_command, search_command
+from voltile.flows.dvfs.commands import dvfs_command, workload
+from voltile.flows.elements.commands import characterize_pe_command, operands_command
+from voltile.flows.energy.commands import energy_command
+from voltile.flows.precision.commands import budget_command, multilevel_command, search_command
 from voltile.flows.rtl_commands import rtl
-from voltile.flows.sweep_commands import sweep_command
-from voltile.flows.thermal_command import thermal_command
+from voltile.flows.sweep.commands import sweep_command
+from voltile.flows.thermal.commands import thermal_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -115,9 +115,9 @@ def run_command(
 
     `voltile run cpu.sv alu.sv --top cpu --tiles 5 7 --activity trace.vcd`
     """
-    from voltile.flows.outputs import write_outputs
-    from voltile.flows.run_config import RunConfig
-    from voltile.flows.run_job import run
+    from voltile.flows.fine_vh.config import RunConfig
+    from voltile.flows.fine_vh.job import run
+    from voltile.flows.fine_vh.outputs import write_outputs
 
     if files and (rows is not None or cols is not None):
         raise VoltileError("--rows and --cols are of the built-in grid, not of source files")
@@ -258,7 +258,7 @@ def export_command(
 
     `voltile export runs/cpu --tiles 5 --dvdd 0.24 --frequency 120 --out cpu_export`
     """
-    from voltile.flows.export_job import export_run
+    from voltile.flows.fine_vh.export import export_run
 
     folder = out or run_folder / "export"
     mega = None if frequency is None else frequency * 1e6

@@ -12,9 +12,9 @@ from toy_technology import write_toy_technology
 
 from voltile.core import Precision, StageMeter
 from voltile.floorplan import Timer
-from voltile.flows.operands import Operands
-from voltile.flows.pe_job import PeConfig, mac_model, place_element
-from voltile.flows.pe_stimuli import PeStimuli
+from voltile.flows.elements.job import PeConfig, mac_model, place_element
+from voltile.flows.elements.operands import Operands
+from voltile.flows.elements.stimuli import PeStimuli
 from voltile.flows.stages import Stages
 from voltile.hdl import DotProduct, schedule_on
 from voltile.pdk import read_technology

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import voltile.flows
-from voltile.flows.energy_job import EnergyConfig, run_energy
+from voltile.flows.energy.job import EnergyConfig, run_energy
 
 EXAMPLES = Path(voltile.flows.__file__).resolve().parent / "examples"
 MODEL, DATA = EXAMPLES / "digits.onnx", EXAMPLES / "digits.npz"

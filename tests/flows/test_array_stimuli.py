@@ -6,8 +6,8 @@ from toy_technology import write_toy_technology
 
 from voltile.core import Precision
 from voltile.floorplan import Constraints, Sources, build_timing_graph, synthesize
-from voltile.flows.operands import Operands
-from voltile.flows.pe_stimuli import ArrayStimuli
+from voltile.flows.elements.operands import Operands
+from voltile.flows.elements.stimuli import ArrayStimuli
 from voltile.hdl import DotProduct, ScalableMac, SpatialMac, SystolicArray, schedule_on, to_rtlil
 from voltile.pdk import read_technology
 from voltile.power import compile_netlist, simulate

@@ -13,8 +13,7 @@ from voltile.core import Precision, StageMeter, VoltileError
 from voltile.floorplan import Timer, build_timing_graph, opensta_worst_slack
 from voltile.floorplan.constants import constant_nets
 from voltile.flows.cli import main
-from voltile.flows.operands import Operands, random_operands
-from voltile.flows.pe_job import (
+from voltile.flows.elements.job import (
     PE_COLUMNS,
     PE_OUTPUTS,
     PeConfig,
@@ -22,8 +21,9 @@ from voltile.flows.pe_job import (
     mac_model,
     place_element,
 )
-from voltile.flows.pe_plots import plot_energies
-from voltile.flows.pe_stimuli import PeStimuli, control_case
+from voltile.flows.elements.operands import Operands, random_operands
+from voltile.flows.elements.plots import plot_energies
+from voltile.flows.elements.stimuli import PeStimuli, control_case
 from voltile.flows.stages import Stages
 from voltile.hdl import (
     PROCESSING_ELEMENTS,
@@ -178,7 +178,9 @@ def test_highest_frequency_covers_every_precision_and_supply(rows):
 def test_picture_of_few_bars_holds_all_of_its_texts(study, monkeypatch, tmp_path, precisions,
                                                     source):  # fmt: skip
     kept = []
-    monkeypatch.setattr("voltile.flows.pe_plots.save_figure", lambda figure, _: kept.append(figure))
+    monkeypatch.setattr(
+        "voltile.flows.elements.plots.save_figure", lambda figure, _: kept.append(figure)
+    )
     result = study.results[-1]
     energies = tuple(item for item in result.energies if item.precision in precisions)
     few = replace(study, results=(replace(result, energies=energies),),

@@ -8,8 +8,8 @@ import pytest
 
 from voltile.core import file_hash
 from voltile.flows.cli import main
-from voltile.flows.dvfs_job import DVFS_COLUMNS, DVFS_OUTPUTS, PAIR_COLUMNS
-from voltile.flows.outputs import MODE_COLUMNS, TILE_COLUMNS
+from voltile.flows.dvfs.job import DVFS_COLUMNS, DVFS_OUTPUTS, PAIR_COLUMNS
+from voltile.flows.fine_vh.outputs import MODE_COLUMNS, TILE_COLUMNS
 
 # One tile and four; ideal-DVFS, and a pair of supplies for each of the others.
 MODES = ",".join(MODE_COLUMNS) + """

@@ -12,8 +12,8 @@ from toy_technology import write_toy_technology
 
 from voltile.core import PlacementInfeasible, run_program
 from voltile.flows.cli import main
-from voltile.flows.export_job import export_run
-from voltile.flows.run_job import read_run
+from voltile.flows.fine_vh.export import export_run
+from voltile.flows.fine_vh.job import read_run
 
 DESIGN = """
 module counter(input clk, input rst_n, input en, input [7:0] step, output reg [7:0] count);
@@ -219,7 +219,7 @@ def test_tiles_too_small_for_power_stripes_have_none(complete, tmp_path, monkeyp
         raise PlacementInfeasible("2 x 2 tiles cannot hold their power stripes", 2)
 
     monkeypatch.chdir(complete.parent)
-    monkeypatch.setattr("voltile.flows.export_job.make_power_grid", refuse)
+    monkeypatch.setattr("voltile.flows.fine_vh.export.make_power_grid", refuse)
     summary = export_run(complete, tmp_path, None, None, None)
     assert summary.notes == (
         "the layout has no power grid: 2 x 2 tiles cannot hold their power stripes",

@@ -9,8 +9,8 @@ import pytest
 
 from voltile.core import VoltileError
 from voltile.flows.cli import main
-from voltile.flows.thermal_command import _counts
-from voltile.flows.thermal_job import THERMAL_OUTPUTS
+from voltile.flows.thermal.commands import _counts
+from voltile.flows.thermal.job import THERMAL_OUTPUTS
 from voltile.power.thermal import read_cpu_profile
 
 # 10 K/W in 2 s, no leakage to speak of. 9 W reach 115 C at 2 GHz; at 1.5 GHz 3.797 W reach 63 C.

@@ -8,9 +8,9 @@ import pytest
 from pe_tables import write_pe_table
 
 from voltile.core import Precision
-from voltile.flows import energy_plots
-from voltile.flows.energy_job import ENERGY_OUTPUTS, EnergyConfig, compute_energy
-from voltile.flows.energy_plots import plot_breakdown, plot_layers, short_names
+from voltile.flows.energy import plots as energy_plots
+from voltile.flows.energy.job import ENERGY_OUTPUTS, EnergyConfig, compute_energy
+from voltile.flows.energy.plots import plot_breakdown, plot_layers, short_names
 from voltile.sim import EnergyTable, network, read_workload
 
 PARTS = ("pe_dynamic_pj", "pe_leakage_pj", "sram_pj", "dram_pj", "control_pj")

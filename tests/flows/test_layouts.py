@@ -10,7 +10,8 @@ import pytest
 from toy_netlists import random_netlist
 
 from voltile.floorplan import Constraints, PlacedDesign, build_timing_graph, place
-from voltile.flows import RunConfig, placements
+from voltile.flows import RunConfig
+from voltile.flows.fine_vh import placements
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from voltile.core import file_hash
 from voltile.floorplan import Timer
 from voltile.flows import RunConfig
 from voltile.flows.cli import _repeat_options, main
-from voltile.flows.mode_files import read_modes
-from voltile.flows.outputs import CURVE_COLUMNS, PLAN_COLUMNS
-from voltile.flows.report_tables import bias_distribution
-from voltile.flows.run_inputs import read_sources
-from voltile.flows.run_job import read_run
+from voltile.flows.dvfs.mode_files import read_modes
+from voltile.flows.fine_vh.inputs import read_sources
+from voltile.flows.fine_vh.job import read_run
+from voltile.flows.fine_vh.outputs import CURVE_COLUMNS, PLAN_COLUMNS
+from voltile.flows.fine_vh.report_tables import bias_distribution
 from voltile.pdk import LibrarySet
 from voltile.power import SwitchingCosts, Trace, emulate
 

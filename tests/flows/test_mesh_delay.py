@@ -3,7 +3,8 @@
 import pytest
 from test_report_page import _here
 
-from voltile.flows import RunConfig, run, run_job
+from voltile.flows import RunConfig, run
+from voltile.flows.fine_vh import job as run_job
 
 
 @pytest.mark.slow

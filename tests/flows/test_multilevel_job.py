@@ -9,7 +9,7 @@ import pytest
 from digits_case import DATA, LAYERS, MODEL
 
 from voltile.core import Precision
-from voltile.flows.multilevel_job import MULTILEVEL_OUTPUTS
+from voltile.flows.precision.multilevel_job import MULTILEVEL_OUTPUTS
 from voltile.sim import SCALABLE, FixedPointNetwork, qdq_model, read_onnx
 
 pytest.importorskip("onnxruntime")

@@ -8,7 +8,7 @@ import pytest
 
 from voltile.core import Precision, VoltileError
 from voltile.flows.cli import main
-from voltile.flows.operands import layer_operands, read_inputs, read_operands
+from voltile.flows.elements.operands import layer_operands, read_inputs, read_operands
 from voltile.sim import SCALABLE, FixedPointNetwork, FloatLayer, FloatNetwork, convolve
 
 ALL = 10**6

@@ -9,8 +9,9 @@ import pytest
 from browser import CHROMIUM, Browser
 from toy_technology import write_toy_technology
 
-from voltile.flows import RunConfig, plots, run, write_outputs
-from voltile.flows.report import write_report
+from voltile.flows import RunConfig, run, write_outputs
+from voltile.flows.fine_vh import plots
+from voltile.flows.fine_vh.report import write_report
 
 DESIGN = """
 module acc(input clk, input [7:0] step, output reg [15:0] sum);

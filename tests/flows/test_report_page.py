@@ -11,10 +11,11 @@ import pytest
 from browser import CHROMIUM, Browser
 
 from voltile.floorplan import Timer, cell_slack
-from voltile.flows import RunConfig, run, run_job
-from voltile.flows.report import write_report
-from voltile.flows.report_tables import saving_parts, split_savings, table_4_1
-from voltile.flows.run_job import read_run
+from voltile.flows import RunConfig, run
+from voltile.flows.fine_vh import job as run_job
+from voltile.flows.fine_vh.job import read_run
+from voltile.flows.fine_vh.report import write_report
+from voltile.flows.fine_vh.report_tables import saving_parts, split_savings, table_4_1
 from voltile.power import OperatingCurve
 
 DESIGN = """

@@ -11,8 +11,8 @@ import pytest
 from digits_case import CALIBRATION, DATA, LAYERS, MODEL
 
 from voltile.core import VoltileError
-from voltile.flows import search_job
-from voltile.flows.search_job import SEARCH_OUTPUTS, SearchConfig, run_search
+from voltile.flows.precision import search_job
+from voltile.flows.precision.search_job import SEARCH_OUTPUTS, SearchConfig, run_search
 from voltile.sim import EnergyTable, PrecisionEvaluator
 
 pytest.importorskip("onnxruntime")

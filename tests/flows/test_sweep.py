@@ -15,10 +15,10 @@ from pe_tables import write_pe_table
 
 import voltile.pdk
 from voltile.core import VoltileError, executor
-from voltile.flows import sweep_job
-from voltile.flows.energy_job import EnergyConfig, compute_energy
-from voltile.flows.sweep_config import SweepConfig
-from voltile.flows.sweep_job import SWEEP_OUTPUTS, run_sweep
+from voltile.flows.energy.job import EnergyConfig, compute_energy
+from voltile.flows.sweep import job as sweep_job
+from voltile.flows.sweep.config import SweepConfig
+from voltile.flows.sweep.job import SWEEP_OUTPUTS, run_sweep
 from voltile.sim import SweepTable
 
 KIB = 1 << 10

@@ -1,0 +1,1 @@
+"""A workload trace under the DVFS schemes of a finished run."""

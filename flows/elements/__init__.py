@@ -1,0 +1,1 @@
+"""Energy per MAC of the processing elements, and the operands that they are measured with."""

@@ -1,0 +1,1 @@
+"""Energy tables of networks on an array."""

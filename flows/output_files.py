@@ -1,0 +1,31 @@
+"""What jobs write: tables, and no file over what they read."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from voltile.core import VoltileError, write_atomically
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table, whole or not at all."""
+    with write_atomically(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
+    """Check that the output folder is no file, and no input among the files that a job writes.
+
+    Raises
+    ------
+    VoltileError
+        Naming the folder, or the input.
+    """
+    if out.exists() and not out.is_dir():
+        raise VoltileError(f"output folder {out} is a file")
+    written = {(out / name).resolve() for name in outputs}
+    for path in inputs:
+        if path.resolve() in written:
+            raise VoltileError(f"output folder {out} would overwrite the input {path}")

@@ -1,0 +1,1 @@
+"""Networks of adaptive precision: search, multilevel classification, energy budgets."""

@@ -1,0 +1,284 @@
+"""Operating points of a network between energy and KL divergence: `voltile search` (3.3)."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import RunRecord, StageMeter, VoltileError, file_hash
+from voltile.flows.output_files import refuse_overwriting
+from voltile.flows.precision.energy import (
+    PrecisionEnergy,
+    computed_table,
+    read_precision_energy,
+)
+from voltile.flows.precision.inputs import (
+    CALSET,
+    PrecisionInputs,
+    accuracies,
+    read_precision_inputs,
+)
+from voltile.flows.search import (
+    SearchParameters,
+    SearchResult,
+    divergence_from_full,
+    exhaustive_front,
+    exhaustive_points,
+    hypervolume,
+    search,
+)
+from voltile.flows.search.exhaustive import check_number
+from voltile.flows.stages import stage_key
+from voltile.sim import PrecisionEvaluator, PrecisionPoints
+
+FloatArray = NDArray[np.float64]
+
+SEARCH_OUTPUTS = ("operating_points.csv", "layers.csv", "switches.csv", "lookup.json", "front.png",
+                  "population.png", "run.json")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What to search.
+
+    Attributes
+    ----------
+    model : str
+        ONNX file, or a built-in example.
+    calibration, test : Path, optional
+        Inputs as npz; those of an example by default.
+    calset : int
+        Inputs of the former that calibrate; the others test, without a file for that.
+    energy : Path, optional
+        Energy table; made with the defaults of `voltile energy` without one.
+    pe : str
+        Element.
+    policy, vdd : str, float, optional
+        Operating point of the table, as `read_precision_energy` has them.
+    truncate : bool
+        Whether weights of low precision are truncated instead of rounded.
+    exhaustive : bool
+        Whether to compare with all settings.
+    parameters : SearchParameters
+        How to search.
+    """
+
+    model: str
+    calibration: Path | None = None
+    test: Path | None = None
+    calset: int = CALSET
+    energy: Path | None = None
+    pe: str = "scalable"
+    policy: str | None = None
+    vdd: float | None = None
+    truncate: bool = False
+    exhaustive: bool = False
+    parameters: SearchParameters = field(default_factory=SearchParameters)
+
+
+@dataclass(frozen=True)
+class Check:
+    """The front of all settings beside that of the search.
+
+    Attributes
+    ----------
+    settings : int
+        That there are.
+    front : PrecisionPoints
+        Pareto points among them within the threshold.
+    ratio : float
+        Hypervolume of the search's Pareto points as a part of theirs, up to the greatest KL
+        divergence and energy of the true front's corner; NaN where that is none.
+    """
+
+    settings: int
+    front: PrecisionPoints
+    ratio: float
+
+
+@dataclass(frozen=True)
+class SearchJobResult:
+    """What was found.
+
+    Attributes
+    ----------
+    energy : PrecisionEnergy
+        What layers take.
+    found : SearchResult
+        Of the genetic search.
+    points : PrecisionPoints
+        Operating points, full precision first, then by KL divergence; energies are of all layers.
+    calibration_top_1, test_top_1 : ndarray, shape (points,)
+        Accuracies; NaN where they are not known.
+    check : Check or None
+        Where it was asked for.
+    """
+
+    config: SearchConfig
+    inputs: PrecisionInputs
+    energy: PrecisionEnergy
+    found: SearchResult
+    points: PrecisionPoints
+    calibration_top_1: FloatArray
+    test_top_1: FloatArray
+    check: Check | None
+
+    @property
+    def saving(self) -> FloatArray:
+        """Part of the energy at full precision that every point saves."""
+        return 1 - self.points.energy / self.energy.full
+
+    @property
+    def top_1(self) -> FloatArray:
+        """Accuracy of every point: of the test set where there is one."""
+        return self.calibration_top_1 if self.inputs.test is None else self.test_top_1
+
+    @property
+    def reconfiguration(self) -> FloatArray:
+        """Energy of the switch from every point (rows) to every other [J]; NaN if not known."""
+        settings, count = self.points.settings, len(self.points)
+        if self.energy.reconfiguration is None:
+            return np.full((count, count), np.nan)
+        each = self.energy.reconfiguration[np.arange(settings.shape[1]), settings]
+        changed = settings[:, None] != settings[None]
+        return np.asarray((each[None] * changed).sum(axis=2), np.float64)
+
+
+def run_search(
+    config: SearchConfig,
+    out: Path,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> SearchJobResult:
+    """Search, and write `SEARCH_OUTPUTS` and a QDQ model per point into a folder.
+
+    Where the search stands is kept in `OUT/stages`: the same command goes on from there.
+
+    Parameters
+    ----------
+    say : callable
+        Is told what is done next.
+    progress : callable
+        Is told how many evaluations of how many a stage has done.
+
+    Raises
+    ------
+    VoltileError
+        One of its children, for whatever in the inputs cannot be used; no output is written then.
+    """
+    from voltile.flows.precision.search_outputs import write_search
+
+    meter = StageMeter()
+    with meter.stage("quantisation"):
+        inputs = read_precision_inputs(
+            config.model, config.calibration, config.test, config.calset, config.pe,
+            not config.truncate,
+        )  # fmt: skip
+        given = [*inputs.files, *([config.energy] if config.energy else [])]
+        refuse_overwriting(given, out, SEARCH_OUTPUTS)
+        if config.energy and config.energy.resolve().parent == out.resolve():
+            raise VoltileError(f"output folder {out} is that of the energy table; choose another")
+        evaluator = PrecisionEvaluator(inputs.network, inputs.calibration.values)
+        tester = PrecisionEvaluator(inputs.network, inputs.test.values) if inputs.test else None
+        if config.exhaustive:
+            check_number(len(evaluator.names), len(evaluator.precisions))
+        divergence = divergence_from_full(evaluator.evaluate, len(evaluator.names))
+        full = np.zeros((1, len(evaluator.names)), np.int64)
+        _top_1s(inputs, evaluator, tester, full)  # labels that do not fit are told at once
+    with meter.stage("energy"):
+        table = config.energy or computed_table(inputs, config.policy, out / "energy")
+        energy = read_precision_energy(table, inputs, config.policy, config.vdd)
+    say(
+        f"{inputs.model.stem}: {len(evaluator.names)} layers of {len(evaluator.precisions)} "
+        f"precisions, {len(inputs.calibration)} inputs for calibration; energy from {table}, "
+        f"{energy.policy} at {energy.reference_vdd:g} V"
+    )
+    with meter.stage("search"):
+        parameters = config.parameters
+        found = search(
+            divergence, energy.energy, parameters, _checkpoint(config, inputs, energy, out),
+            lambda done: progress("search", done, parameters.evaluations),
+        )  # fmt: skip
+    check = None
+    if config.exhaustive:
+        with meter.stage("all settings"):
+            check = _checked(divergence, energy, found, parameters.threshold, progress)
+    with meter.stage("accuracy"):
+        points = _with_full(found.points, energy)
+        calibration, test = _top_1s(inputs, evaluator, tester, points.settings)
+    result = SearchJobResult(config, inputs, energy, found, points, calibration, test, check)
+    with meter.stage("outputs"):
+        write_search(result, out)
+    RunRecord(
+        command=json.loads(json.dumps(asdict(config), default=str)),
+        inputs={str(path): file_hash(path) for path in (*inputs.files, table)},
+        versions={name: version(name) for name in ("voltile", "numpy", "onnxruntime", "pymoo")},
+        seed=parameters.seed,
+        stages=meter.costs,
+    ).write(out / "run.json")
+    return result
+
+
+def _top_1s(
+    inputs: PrecisionInputs,
+    evaluator: PrecisionEvaluator,
+    tester: PrecisionEvaluator | None,
+    settings: NDArray[np.int64],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the accuracies of settings on the calibration set and on the test set."""
+    calibration = accuracies(evaluator, inputs.calibration, settings)
+    if tester is None or inputs.test is None:
+        return calibration, np.full(len(settings), np.nan)
+    return calibration, accuracies(tester, inputs.test, settings)
+
+
+def _checkpoint(
+    config: SearchConfig, inputs: PrecisionInputs, energy: PrecisionEnergy, out: Path
+) -> Path:
+    """Return the file that keeps this search; those of other searches are deleted."""
+    key = stage_key(
+        model=file_hash(inputs.model), calibration=file_hash(inputs.calibration.path),
+        calset=len(inputs.calibration), pe=config.pe, truncate=config.truncate,
+        parameters=asdict(config.parameters), energy=energy.energy.tolist(),
+    )  # fmt: skip
+    folder = out / "stages"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"search-{key[:16]}.npz"
+    for other in set(folder.glob("search-*.npz")) - {path}:
+        other.unlink()
+    return path
+
+
+def _checked(
+    divergence: Callable[[NDArray[np.int64]], FloatArray],
+    energy: PrecisionEnergy,
+    found: SearchResult,
+    threshold: float,
+    progress: Callable[[str, int, int], None],
+) -> Check:
+    layers, precisions = energy.energy.shape
+    every = exhaustive_points(
+        divergence, energy.energy,
+        progress=lambda done: progress("all settings", done, precisions**layers),
+    )  # fmt: skip
+    front = exhaustive_front(every, threshold)
+    highest = threshold if np.isfinite(threshold) else float(every.divergence.max())
+    corner = np.array([highest, energy.energy[:, 0].sum()])
+    whole = hypervolume(front.objectives, corner)
+    part = hypervolume(found.seen.take(found.pareto).objectives, corner)
+    return Check(len(every), front, part / whole if whole else np.nan)
+
+
+def _with_full(points: PrecisionPoints, energy: PrecisionEnergy) -> PrecisionPoints:
+    """Return the points after full precision, each once, with the energy of all layers."""
+    others = np.flatnonzero(points.settings.any(axis=1))
+    settings = points.settings[others]
+    return PrecisionPoints(
+        np.concatenate([np.zeros_like(points.settings[:1]), settings]),
+        np.concatenate([[energy.full], points.energy[others] + energy.others]),
+        np.concatenate([[0.0], points.divergence[others]]),
+    )

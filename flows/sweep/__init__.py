@@ -1,0 +1,1 @@
+"""Energy, latency and area over combinations of arrays, dataflows, memories and supplies."""

@@ -1,0 +1,1 @@
+"""Continuous inference under thermal governors."""

@@ -1,0 +1,32 @@
+"""The table that `voltile thermal` prints."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+from voltile.flows.thermal.job import WorkloadResult
+
+
+def results_table(results: Sequence[WorkloadResult], duration: float) -> Table:
+    """Return latency, level and throttling of every workload, for the most inferences."""
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left", caption=(
+        "over: above nominal; at: VF_opt; saving: of mean latency against reactive, for the most "
+        "inferences and the largest of all N; throttled: share of the time at VF_low in "
+        f"{duration:g} s, reactive and proactive."
+    ))  # fmt: skip
+    table.add_column("mean latency, ms", no_wrap=True)
+    for name in ("N", "nominal", "reactive", "over", "proactive", "over", "at GHz", "saving",
+                 "largest", "throttled", "pro."):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        reactive, proactive = float(result.reactive.latency[-1]), float(result.proactive[-1])
+        table.add_row(
+            result.name, str(result.counts[-1]), f"{result.nominal * 1e3:.2f}",
+            f"{reactive * 1e3:.2f}", f"{reactive / result.nominal - 1:z.1%}",
+            f"{proactive * 1e3:.2f}", f"{proactive / result.nominal - 1:z.1%}",
+            f"{result.levels[result.best[-1]].frequency / 1e9:g}", f"{result.saving[-1]:z.1%}",
+            f"{result.saving.max():z.1%}",
+            *(f"{run.slowed_share(duration):z.1%}" for run in result.traces.values()),
+        )  # fmt: skip
+    return table

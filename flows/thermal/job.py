@@ -1,0 +1,292 @@
+"""Continuous inference under thermal governors: characterisation over levels, traces, pictures."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltile.core import RunRecord, VoltileError, executor, file_hash
+from voltile.flows.output_files import write_csv
+from voltile.power.thermal import (
+    CpuProfile,
+    InferenceRun,
+    LevelStatistics,
+    ThermalAssumptions,
+    best_levels,
+    exynos5422_profile,
+    level_statistics,
+    proactive,
+    read_cpu_profile,
+    read_vf_table,
+    run_inferences,
+)
+
+BUILT_IN_CPU = "exynos5422"
+THERMAL_OUTPUTS = (
+    "levels.csv", "vf_opt.csv", "traces.csv", "latency_over_vf.png", "throttling.png",
+    "characterization.png", "traces.png", "thermal.json",
+)  # fmt: skip
+LEVEL_COLUMNS = (
+    "workload", "frequency_mhz", "vdd_v", "inferences", "latency_ms", "deviation_ms",
+    "throttled_share",
+)  # fmt: skip
+OPT_COLUMNS = (
+    "workload", "inferences", "nominal_ms", "reactive_ms", "reactive_deviation_ms",
+    "vf_opt_mhz", "proactive_ms", "proactive_deviation_ms", "saving",
+)  # fmt: skip
+TRACE_COLUMNS = ("workload", "governor", "time_s", "temperature_c", "frequency_mhz")
+
+
+@dataclass(frozen=True)
+class ThermalConfig:
+    """What is characterised.
+
+    Attributes
+    ----------
+    cpu : str
+        Built-in, or a TOML file (`voltile.power.thermal.cpu_files`).
+    workloads : tuple of str
+        Of the CPU's; empty: all.
+    vf : Path or None
+        Another VF table for it.
+    counts : tuple of int
+        Numbers of inferences, ascending.
+    duration : float
+        Of the traces [s].
+    low, limit, hysteresis, period : float or None
+        As in `Throttling`; None: the CPU's.
+    """
+
+    cpu: str = BUILT_IN_CPU
+    workloads: tuple[str, ...] = ()
+    vf: Path | None = None
+    counts: tuple[int, ...] = tuple(range(50, 1001, 50))
+    duration: float = 100.0
+    low: float | None = None
+    limit: float | None = None
+    hysteresis: float | None = None
+    period: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WorkloadResult:
+    """A network over levels and numbers of inferences.
+
+    Attributes
+    ----------
+    nominal : float
+        Latency at the highest level without throttling [s].
+    levels : tuple of LevelStatistics
+        The last is the reactive governor.
+    best : ndarray of int, shape (counts,)
+        Level of the lowest mean latency.
+    sustained : int
+        Level that `traces` hold proactively: the best for the first count that takes all of their
+        time, else for the last.
+    traces : mapping of str to InferenceRun
+        `reactive` and `proactive`.
+    """
+
+    name: str
+    nominal: float
+    counts: tuple[int, ...]
+    levels: tuple[LevelStatistics, ...]
+    best: NDArray[np.int64]
+    sustained: int
+    traces: Mapping[str, InferenceRun]
+
+    @property
+    def reactive(self) -> LevelStatistics:
+        """The highest level."""
+        return self.levels[-1]
+
+    @property
+    def proactive(self) -> NDArray[np.float64]:
+        """Mean latency of the best level for each count [s]."""
+        return np.array([self.levels[level].latency[at] for at, level in enumerate(self.best)])
+
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """Standard deviation of the best level for each count [s]."""
+        return np.array([self.levels[level].deviation[at] for at, level in enumerate(self.best)])
+
+    @property
+    def saving(self) -> NDArray[np.float64]:
+        """Of mean latency, against reactive, for each count."""
+        return 1 - self.proactive / self.reactive.latency
+
+
+def read_profile(config: ThermalConfig) -> CpuProfile:
+    """Return the CPU with the table, the throttling and the workloads that are asked for.
+
+    Raises
+    ------
+    VoltileError
+    """
+    if config.cpu == BUILT_IN_CPU:
+        profile = exynos5422_profile(ThermalAssumptions())
+    elif Path(config.cpu).is_file():
+        profile = read_cpu_profile(Path(config.cpu))
+    else:
+        raise VoltileError(
+            f"no CPU '{config.cpu}': built in is {BUILT_IN_CPU}; or give a TOML file"
+        )
+    for name in config.workloads:
+        if name not in profile.inferences:
+            raise VoltileError(
+                f"no workload '{name}': {config.cpu} has {', '.join(profile.inferences)}"
+            )
+    names = config.workloads or tuple(profile.inferences)
+    given = {
+        name: getattr(config, name)
+        for name in ("low", "limit", "hysteresis", "period")
+        if getattr(config, name) is not None
+    }
+    cpu = profile.cpu if config.vf is None else replace(profile.cpu, table=read_vf_table(config.vf))
+    return replace(
+        profile,
+        cpu=cpu,
+        inferences={name: profile.inferences[name] for name in names},
+        throttling=replace(profile.throttling, **given),
+    )
+
+
+def characterize_workloads(
+    profile: CpuProfile,
+    counts: Sequence[int],
+    duration: float,
+    pool: Executor,
+    watch: Callable[[Iterable[object], int], Iterable[object]],
+) -> list[WorkloadResult]:
+    """Run every workload at every level, and its traces.
+
+    Parameters
+    ----------
+    watch : callable
+        Wraps an iterable of finished runs, given their number, to show how many are done.
+
+    Raises
+    ------
+    VoltileError
+    """
+    cpu, by = profile.cpu, profile.throttling
+    frequencies = cpu.table.frequency.tolist()
+    # The longest first, so that none is left alone at the end.
+    inferences = sorted(profile.inferences.values(), key=lambda item: -item.latency)
+    tasks = {
+        (item.name, frequency): pool.submit(
+            level_statistics, cpu, item, frequency, tuple(counts), by
+        )
+        for item in inferences
+        for frequency in frequencies
+    }
+    for done in watch(as_completed(tasks.values()), len(tasks)):
+        done.result()  # type: ignore[attr-defined]
+    results = []
+    for name, inference in profile.inferences.items():
+        levels = tuple(tasks[name, frequency].result() for frequency in frequencies)
+        best = best_levels(levels)
+
+        def held(frequency: float) -> InferenceRun:
+            policy = proactive(cpu, frequency, by.low, by.limit, by.hysteresis)
+            return run_inferences(cpu, inference, policy, by.period, duration=duration)  # noqa: B023
+
+        reactive = held(frequencies[-1])
+        enough = min(int(np.searchsorted(counts, len(reactive.latency))), len(counts) - 1)
+        sustained = int(best[enough])
+        traces = {"reactive": reactive, "proactive": held(frequencies[sustained])}
+        results.append(
+            WorkloadResult(name, inference.latency, tuple(counts), levels, best, sustained, traces)
+        )
+    return results
+
+
+def run_thermal(
+    config: ThermalConfig,
+    out: Path,
+    workers: int | None,
+    dask: str,
+    watch: Callable[[Iterable[object], int], Iterable[object]],
+) -> tuple[CpuProfile, list[WorkloadResult]]:
+    """Characterise, and write tables and pictures (`THERMAL_OUTPUTS`) into a folder.
+
+    Raises
+    ------
+    VoltileError
+        For an input that cannot be used.
+    """
+    from voltile.flows.thermal.plots import (
+        plot_characterization,
+        plot_latency_over_vf,
+        plot_throttling,
+        plot_traces,
+    )
+
+    inputs = [path for path in (config.vf, Path(config.cpu)) if path and path.is_file()]
+    for path in inputs:
+        if path.resolve() in {(out / name).resolve() for name in THERMAL_OUTPUTS}:
+            raise VoltileError(f"output folder {out} would overwrite the input {path}")
+    hashes = {str(path): file_hash(path) for path in inputs}
+    profile = read_profile(config)
+    with executor(workers, dask) as pool:
+        results = characterize_workloads(profile, config.counts, config.duration, pool, watch)
+    out.mkdir(parents=True, exist_ok=True)
+    write_csv(out / "levels.csv", LEVEL_COLUMNS, _level_rows(profile, results))
+    write_csv(out / "vf_opt.csv", OPT_COLUMNS, _opt_rows(results))
+    write_csv(out / "traces.csv", TRACE_COLUMNS, _trace_rows(profile, results))
+    plot_latency_over_vf(results, out / "latency_over_vf.png")
+    plot_throttling(results, config.duration, out / "throttling.png")
+    plot_characterization(results, out / "characterization.png")
+    plot_traces(results, profile, out / "traces.png")
+    RunRecord(
+        command={**asdict(config), "vf": str(config.vf) if config.vf else "",
+                 "throttling": asdict(profile.throttling)},
+        inputs=hashes,
+        versions={name: version(name) for name in ("voltile", "numpy", "scipy")},
+        seed=0,
+    ).write(out / "thermal.json")  # fmt: skip
+    return profile, results
+
+
+def _level_rows(
+    profile: CpuProfile, results: Iterable[WorkloadResult]
+) -> Iterable[tuple[object, ...]]:
+    for result in results:
+        for level, vdd in zip(result.levels, profile.cpu.table.vdd, strict=True):
+            for count, *values in zip(
+                result.counts, level.latency, level.deviation, level.throttled, strict=True
+            ):
+                yield (
+                    result.name, f"{level.frequency / 1e6:g}", f"{vdd:.6g}", count,
+                    f"{values[0] * 1e3:.6g}", f"{values[1] * 1e3:.6g}", f"{values[2]:.6g}",
+                )  # fmt: skip
+
+
+def _opt_rows(results: Iterable[WorkloadResult]) -> Iterable[tuple[object, ...]]:
+    for result in results:
+        reactive = result.reactive
+        for at, count in enumerate(result.counts):
+            yield (
+                result.name, count, f"{result.nominal * 1e3:.6g}",
+                f"{reactive.latency[at] * 1e3:.6g}", f"{reactive.deviation[at] * 1e3:.6g}",
+                f"{result.levels[result.best[at]].frequency / 1e6:g}",
+                f"{result.proactive[at] * 1e3:.6g}", f"{result.deviation[at] * 1e3:.6g}",
+                f"{result.saving[at]:.6g}",
+            )  # fmt: skip
+
+
+def _trace_rows(
+    profile: CpuProfile, results: Iterable[WorkloadResult]
+) -> Iterable[tuple[object, ...]]:
+    frequency = profile.cpu.table.frequency
+    for result in results:
+        for name, run in result.traces.items():
+            for time, temperature, level in zip(run.time, run.temperature, run.level, strict=True):
+                yield (
+                    result.name, name, f"{time:.6g}", f"{temperature:.5g}",
+                    f"{frequency[level] / 1e6:g}",
+                )  # fmt: skip
