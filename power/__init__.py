@@ -52,6 +52,7 @@ from voltile.power.mac_energy import (
 )
 from voltile.power.memory_energy import DRAM_ENERGY, MemoryEnergy, SramTable, read_sram_table
 from voltile.power.mux_power import header_gates, mux_leakage
+from voltile.power.netlist_compiler import compile_netlist
 from voltile.power.operating_modes import (
     OperatingModes,
     fine_vh_modes,
@@ -61,7 +62,6 @@ from voltile.power.operating_modes import (
 )
 from voltile.power.peak_current import CurrentWaveform, current_waveform
 from voltile.power.power import PowerModel, PowerReport, PowerTotals
-from voltile.power.program import compile_netlist
 from voltile.power.recordings import recorded_stimulus
 from voltile.power.simulation import simulate
 from voltile.power.stimulus import Stimulus, data_inputs, random_stimulus, scheduled_stimulus

@@ -7,7 +7,7 @@ from power_toy import CELLS, MODELS, make_netlist, toy_library
 
 from voltile.core import NetlistError, VoltileError
 from voltile.floorplan.clocks import trace_clocks
-from voltile.power.program import compile_netlist
+from voltile.power.netlist_compiler import compile_netlist
 from voltile.power.simulation import observe, simulate
 from voltile.power.stimulus import random_stimulus, scheduled_stimulus
 

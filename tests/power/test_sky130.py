@@ -16,8 +16,8 @@ from voltile.floorplan.synth import Sources, synthesize
 from voltile.floorplan.timing import Timer, Wires
 from voltile.floorplan.timing_graph import build_timing_graph
 from voltile.pdk import find_pdk, read_technology
+from voltile.power.netlist_compiler import compile_netlist
 from voltile.power.power import PowerModel
-from voltile.power.program import compile_netlist
 from voltile.power.simulation import observe, simulate
 from voltile.power.stimulus import random_stimulus, scheduled_stimulus
 
