@@ -154,7 +154,7 @@ def speed(tech: str) -> None:
     for what, call in (
         ("networks by name", lambda: [network(name) for name in DISSERTATION]),
         ("cycles, traffic and energy", energies),
-        ("and as tables", lambda: [item.table() for item in energies()]),
+        ("and as tables", lambda: [item.table(tech) for item in energies()]),
     ):
         print(f"| {what} | {_least(call) * 1e3:.1f} | {_peak(call) / 1e6:.1f} |")
 

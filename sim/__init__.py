@@ -28,6 +28,7 @@ Memories, Control : what is around the array.
 LayerEnergies, layer_energies : energy of the layers over precisions and operating points.
 ENERGY_PARTS : what it is made of.
 EnergyTable : the look-up table of it, as CSV, JSON and Parquet.
+HARDWARE_COLUMNS, hardware_values : what computes, as tables name it.
 SweepTable, sweep_columns : what whole networks cost on many arrays, a row per operating point.
 WeightReconfiguration, weight_reconfiguration : what it costs to change the weights' precision.
 softmax, kl_divergence, top_1 : what logits say (Eq. 3.3, 3.4).
@@ -73,7 +74,7 @@ from voltile.sim.energy_model import (
     Memories,
     layer_energies,
 )
-from voltile.sim.energy_table import EnergyTable
+from voltile.sim.energy_table import HARDWARE_COLUMNS, EnergyTable, hardware_values
 from voltile.sim.fixed_point import FixedPointNetwork
 from voltile.sim.fixed_point_layers import FixedPointJoin, FixedPointLayer
 from voltile.sim.float_network import FloatLayer, FloatNetwork, Join, MaxPool
@@ -130,6 +131,7 @@ __all__ = [
     "FixedPointNetwork",
     "FloatLayer",
     "FloatNetwork",
+    "HARDWARE_COLUMNS",
     "Join",
     "LayerCosts",
     "LayerEnergies",
@@ -157,6 +159,7 @@ __all__ = [
     "dot_product",
     "dot_product_cycles",
     "fraction_length",
+    "hardware_values",
     "interleave",
     "kl_divergence",
     "layer_costs",

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import VoltileError
-from voltile.sim.energy_table import EnergyTable
+from voltile.sim.energy_table import EnergyTable, hardware_values
 from voltile.sim.layer_costs import LayerCosts
 from voltile.sim.operating_points import OperatingPoints
 from voltile.sim.pe_energy import PeEnergy
@@ -116,8 +116,8 @@ class LayerEnergies:
         cycles = self.costs.cycles + self.stalls
         return np.asarray(cycles / self.points.frequency[..., None])
 
-    def table(self) -> EnergyTable:
-        """Return a row per operating point, precision and layer."""
+    def table(self, tech: str) -> EnergyTable:
+        """Return a row per operating point, precision and layer; `tech` names the technology."""
         costs, points = self.costs, self.points
         layers, shape = costs.workload.layers, self.stalls.shape
         over_points = {
@@ -143,6 +143,7 @@ class LayerEnergies:
         columns = {
             "network": np.array(costs.workload.name),
             "batch": np.array(costs.workload.batch),
+            **{name: np.array(item) for name, item in hardware_values(costs.config, tech).items()},
             **{name: np.array(item)[:, None, None] for name, item in over_points.items()},
             **{name: np.array(item)[:, None] for name, item in over_precisions.items()},
             **{name: item[..., None] for name, item in over_both.items()},

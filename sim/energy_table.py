@@ -2,8 +2,8 @@
 
 A row is a layer of a network at a precision and an operating point; `COLUMNS` are in the order of
 the file, their units in their names (docs/energy_tables.md). Every layer has a row at every
-precision and operating point of its network. `SCHEMA` is raised when a column changes its name or
-meaning, and is written with every table.
+precision and operating point of its network, and all rows are of one array. `SCHEMA` is raised when
+a column changes its name or meaning, and is written with every table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import Precision, VoltileError
+from voltile.sim.array_config import ArrayConfig, CycleMode, Dataflow
+from voltile.sim.elements import ELEMENTS
 from voltile.sim.operating_points import Policy
 from voltile.sim.table_files import (
     ColumnTable,
@@ -26,22 +28,26 @@ from voltile.sim.table_files import (
 )
 from voltile.sim.workload import Op
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the table."""
 
+HARDWARE_COLUMNS = ("rows", "cols", "dataflow", "pe", "width", "mode", "tech")
+"""Columns that say what computes, the same in every row."""
 _TEXTS: dict[str, tuple[str, ...]] = {
-    "network": (), "layer": (), "op": tuple(item.value for item in Op),
+    "network": (), "dataflow": tuple(item.value for item in Dataflow), "pe": tuple(ELEMENTS),
+    "mode": tuple(item.value for item in CycleMode), "tech": (), "layer": (),
+    "op": tuple(item.value for item in Op),
     "precision": tuple(item.name.lower() for item in Precision),
     "policy": tuple(item.value for item in Policy),
 }  # fmt: skip
 _WHOLE = (
-    "batch", "cycles", "stall_cycles", "macs", "dram_bytes", "act_sram_accesses",
-    "weight_sram_accesses", "out_sram_accesses",
+    "batch", "rows", "cols", "width", "cycles", "stall_cycles", "macs", "dram_bytes",
+    "act_sram_accesses", "weight_sram_accesses", "out_sram_accesses",
 )  # fmt: skip
 _PARTS = ("pe_dynamic_pj", "pe_leakage_pj", "sram_pj", "dram_pj", "control_pj")
 COLUMNS = (
-    "network", "batch", "layer", "op", "precision", "policy", "reference_vdd_v", "vdd_v",
-    "frequency_hz", "cycles", "stall_cycles", "macs", "utilisation", "dram_bytes",
+    "network", "batch", *HARDWARE_COLUMNS, "layer", "op", "precision", "policy", "reference_vdd_v",
+    "vdd_v", "frequency_hz", "cycles", "stall_cycles", "macs", "utilisation", "dram_bytes",
     "act_sram_accesses", "weight_sram_accesses", "out_sram_accesses", *_PARTS, "total_pj",
 )  # fmt: skip
 """Columns of a row, without the schema's."""
@@ -60,8 +66,9 @@ class EnergyTable(ColumnTable):
     Raises
     ------
     VoltileError
-        When columns are missing or others, a value is not allowed, the parts of the energy do not
-        add up, or a layer lacks a precision or an operating point that its network has.
+        When columns are missing or others, a value is not allowed, rows are of several arrays, the
+        parts of the energy do not add up, or a layer lacks a precision or an operating point that
+        its network has.
     """
 
     schema = _SCHEMA
@@ -69,7 +76,13 @@ class EnergyTable(ColumnTable):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_values(self.columns)
+        _check_hardware(self.columns)
         _check_rows(self.columns)
+
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """What computes, by the names of `HARDWARE_COLUMNS`."""
+        return {name: self.columns[name][0].item() for name in HARDWARE_COLUMNS}
 
     @classmethod
     def join(cls, tables: Sequence["EnergyTable"]) -> "EnergyTable":
@@ -98,6 +111,14 @@ class EnergyTable(ColumnTable):
             raise VoltileError(f"{path}: {error}") from None
 
 
+def hardware_values(array: ArrayConfig, tech: str) -> dict[str, Any]:
+    """Return an array in a technology by the names of `HARDWARE_COLUMNS`."""
+    element = array.element
+    values = (array.rows, array.cols, array.dataflow.value, element.name, element.width,
+              array.mode.value, tech)  # fmt: skip
+    return dict(zip(HARDWARE_COLUMNS, values, strict=True))
+
+
 def _check_values(columns: Mapping[str, NDArray[Any]]) -> None:
     if not len(columns["layer"]):
         raise VoltileError("an energy table has at least one row")
@@ -122,6 +143,18 @@ def _check_values(columns: Mapping[str, NDArray[Any]]) -> None:
         raise RowFault(
             at, f"total_pj must be the sum of {', '.join(_PARTS)}, {parts[at]:g}, not {total[at]:g}"
         )
+
+
+def _check_hardware(columns: Mapping[str, NDArray[Any]]) -> None:
+    for name in HARDWARE_COLUMNS:
+        values = columns[name]
+        other = values != values[0]
+        if other.any():
+            at = int(np.argmax(other))
+            raise RowFault(
+                at, f"{name} must be that of the first row, {values[0]}, not {values[at]}: a table "
+                "is of one array"
+            )  # fmt: skip
 
 
 def _check_rows(columns: Mapping[str, NDArray[Any]]) -> None:

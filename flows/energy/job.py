@@ -14,6 +14,7 @@ from voltile.pdk import Technology, read_technology
 from voltile.power import DRAM_ENERGY
 from voltile.sim import (
     ELEMENTS,
+    HARDWARE_COLUMNS,
     ArrayConfig,
     CycleMode,
     Dataflow,
@@ -22,6 +23,7 @@ from voltile.sim import (
     Policy,
     WeightReconfiguration,
     Workload,
+    hardware_values,
     layer_costs,
     layer_energies,
     operating_points,
@@ -32,8 +34,8 @@ from voltile.sim import (
 ENERGY_OUTPUTS = ("energy.csv", "energy.json", "energy.parquet", "layers.png", "breakdown.png",
                   "reconfiguration.csv", "run.json")  # fmt: skip
 RECONFIGURATION_COLUMNS = (
-    "network", "weights", "dram_bytes", "sram_writes", "dram_pj", "sram_pj", "total_pj",
-    "inference_pj", "share",
+    "network", *HARDWARE_COLUMNS, "weights", "dram_bytes", "sram_writes", "dram_pj", "sram_pj",
+    "total_pj", "inference_pj", "share",
 )  # fmt: skip
 
 # Slower, and cycles of waiting would not fit 64 bits [byte/s].
@@ -157,7 +159,7 @@ class EnergyResult:
     @property
     def table(self) -> EnergyTable:
         """Energy by layer, precision and operating point."""
-        return self.energies.table()
+        return self.energies.table(self.technology.name)
 
 
 def compute_energy(config: EnergyConfig) -> EnergyResult:
@@ -254,9 +256,10 @@ def has_parquet() -> bool:
 
 
 def _reconfiguration(result: EnergyResult) -> tuple[object, ...]:
-    item = result.reconfiguration
+    item, workload = result.reconfiguration, result.energies.costs.workload
+    hardware = hardware_values(result.config.hardware, result.technology.name)
     energies = (item.dram, item.sram, item.energy, result.inference)
     return (
-        result.energies.costs.workload.name, item.weights, item.dram_bytes, item.sram_writes,
+        workload.name, *hardware.values(), item.weights, item.dram_bytes, item.sram_writes,
         *(f"{energy * 1e12:.9e}" for energy in energies), f"{item.energy / result.inference:.6g}",
     )  # fmt: skip

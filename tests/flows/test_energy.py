@@ -30,6 +30,10 @@ def test_leaves_the_documented_files(voltile, tmp_path):
     assert table.columns["layer"][: len(layers)].tolist() == [layer.name for layer in layers]
     assert table.columns["macs"][: len(layers)].tolist() == [layer.macs for layer in layers]
     assert set(table.columns["precision"]) == {"full", "half"}
+    assert table.hardware == {
+        "rows": 8, "cols": 8, "dataflow": "os", "pe": "dual", "width": 16, "mode": "scale-sim",
+        "tech": "freepdk45",
+    }  # fmt: skip
     for name in ("layers.png", "breakdown.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     record = json.loads((folder / "run.json").read_text())
@@ -39,6 +43,22 @@ def test_leaves_the_documented_files(voltile, tmp_path):
     }  # fmt: skip
     assert "iso-throughput  full" in out and "45 nm" in out and "CV32E40P" in out
     assert "runs/energy-kws_dscnn/energy.csv" in out
+
+
+def test_tables_name_what_was_asked_for(voltile, tmp_path):
+    for arguments, hardware in (
+        (("--array", "4x6", "--dataflow", "ws", "--pe", "spatial", "--tech", "sky130-spice"),
+         (4, 6, "ws", "spatial", 8, "scale-sim", "sky130-spice")),
+        (("--mode", "rtl"), (8, 8, "os", "scalable", 8, "rtl", "freepdk45")),
+    ):  # fmt: skip
+        assert voltile("energy", "kws_dscnn", *arguments, "--out", "net")[0] == 0
+        table = EnergyTable.read(tmp_path / "net" / "energy.csv")
+        assert tuple(table.hardware.values()) == hardware
+        with (tmp_path / "net" / "reconfiguration.csv").open() as stream:
+            (row,) = csv.DictReader(stream)
+        assert {name: row[name] for name in table.hardware} == {
+            name: str(value) for name, value in table.hardware.items()
+        }
 
 
 def test_weight_reconfiguration_is_relative_to_an_inference(voltile, tmp_path):

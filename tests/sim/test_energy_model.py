@@ -95,8 +95,8 @@ def test_one_call_is_many_calls(pe):
 
 def test_table_has_a_row_per_point_precision_and_layer(pe):
     found = energies(two_layers(), pe, tuple(Policy), (1.0, 0.8))
-    columns = found.table().columns
-    assert len(found.table()) == 3 * 2 * 2 * 2
+    columns = found.table("toy").columns
+    assert len(found.table("toy")) == 3 * 2 * 2 * 2
     at = [
         (policy, vdd, precision, layer)
         for policy in ("same-supply", "iso-frequency", "iso-throughput")
