@@ -22,8 +22,10 @@ Calset = Annotated[
     int, typer.Option(help="Inputs for calibration, the first of the file's (Table 3.5).")
 ]
 Element = Annotated[
-    str, typer.Option("--pe", help="Processing element: scalable, spatial (8/4 bits), dual (16/8).")
-]
+    str | None,
+    typer.Option("--pe", help="Processing element: scalable, spatial (8/4 bits), dual (16/8). "
+                 "[that of the energy table, else scalable]"),
+]  # fmt: skip
 Policy = Annotated[
     str | None,
     typer.Option(help="How low precision uses its speed, of those in the table: same-supply, "
@@ -47,7 +49,7 @@ def search_command(
     ] = None,
     test: TestSet = None,
     calset: Calset = 100,
-    pe: Element = "scalable",
+    pe: Element = None,
     policy: Policy = None,
     vdd: Vdd = None,
     threshold: Annotated[
@@ -91,7 +93,7 @@ def search_command(
     `voltile search digits --exhaustive` : the example, beside all its settings
 
     `voltile energy kws.onnx --pe dual` and then
-    `voltile search kws.onnx --calibration kws.npz --pe dual --energy runs/energy-kws/energy.csv`
+    `voltile search kws.onnx --calibration kws.npz --energy runs/energy-kws/energy.csv`
 
     `voltile search net.onnx --calibration train.npz --test val.npz --threshold 0.2 --seed 3`
     """
@@ -152,7 +154,7 @@ def multilevel_command(
     ] = None,
     test: TestSet = None,
     calset: Calset = 100,
-    pe: Element = "scalable",
+    pe: Element = None,
     policy: Policy = None,
     vdd: Vdd = None,
     truncate: Truncate = False,

@@ -57,6 +57,19 @@ class PrecisionEnergy:
         return float(self.energy[:, 0].sum()) + self.others
 
 
+def chosen_pe(pe: str | None, table: Path | None) -> str:
+    """Return the element that is asked for; else that of the energy table, or the default one.
+
+    Raises
+    ------
+    VoltileError
+        When the table is none.
+    """
+    if pe is None and table is not None:
+        return str(EnergyTable.read(table).hardware["pe"])
+    return EnergyConfig.pe if pe is None else pe
+
+
 def computed_table(inputs: PrecisionInputs, policy: str | None, out: Path) -> Path:
     """Write the energy table of the network with the defaults of `voltile energy`.
 
@@ -92,9 +105,12 @@ def read_precision_energy(
     Raises
     ------
     VoltileError
-        When the table is none, is of another network, has other precisions, or lacks the point.
+        When the table is none, is of another element or network, has other precisions, or lacks
+        the point; when `reconfiguration.csv` is of another array.
     """
-    columns = EnergyTable.read(path).columns
+    table = EnergyTable.read(path)
+    columns = table.columns
+    _check_element(path, table, inputs)
     name = _network(path, columns["network"], inputs.model.stem)
     policies = list(dict.fromkeys(columns["policy"].tolist()))
     policy = policy or (DEFAULT_POLICY if DEFAULT_POLICY in policies else policies[0])
@@ -123,7 +139,7 @@ def read_precision_energy(
     others = ~np.isin(rows["op"], list(_ON_ARRAY)) & (rows["precision"] == precisions[0])
     return PrecisionEnergy(
         path, policy, vdd, energy[found], float(energy[others].sum()), rows["vdd_v"][found[0]],
-        rows["frequency_hz"][found[0]], _reconfiguration(path, name, inputs),
+        rows["frequency_hz"][found[0]], _reconfiguration(path, table, name, inputs),
     )  # fmt: skip
 
 
@@ -137,6 +153,16 @@ def _network(path: Path, networks: NDArray[Any], model: str) -> str:
             f"energy table {path} has no network '{model}'; it has {', '.join(known)}"
         )
     return str(known[0])
+
+
+def _check_element(path: Path, table: EnergyTable, inputs: PrecisionInputs) -> None:
+    element, hardware = inputs.network.element, table.hardware
+    if (hardware["pe"], hardware["width"]) != (element.name, element.width):
+        raise VoltileError(
+            f"energy table {path} is of pe {hardware['pe']} ({hardware['width']} bits), not of "
+            f"{element.name} ({element.width} bits): leave --pe out, or make a table with "
+            f"'voltile energy --pe {element.name}'"
+        )
 
 
 def _check_precisions(path: Path, rows: dict[str, NDArray[Any]], inputs: PrecisionInputs) -> None:
@@ -179,7 +205,9 @@ def _listed(names: Iterable[str], shown: int = 4) -> str:
     return ", ".join(every[:shown]) + more
 
 
-def _reconfiguration(path: Path, network: str, inputs: PrecisionInputs) -> FloatArray | None:
+def _reconfiguration(
+    path: Path, table: EnergyTable, network: str, inputs: PrecisionInputs
+) -> FloatArray | None:
     file = path.with_name("reconfiguration.csv")
     if not file.is_file():
         return None
@@ -190,6 +218,9 @@ def _reconfiguration(path: Path, network: str, inputs: PrecisionInputs) -> Float
     ]
     if not rows:
         return None
+    for name, value in table.hardware.items():
+        if rows[0].values[name] != str(value):
+            raise rows[0].fault(name, f"{value}, as in {path.name}, not {rows[0].values[name]}")
     weights = np.array([layer.weights for layer in inputs.layers], np.float64)
     if rows[0].integer("weights", 0) != weights.sum():
         raise rows[0].fault("weights", f"{weights.sum():.0f}, as of {inputs.model}")

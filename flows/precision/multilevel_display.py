@@ -22,8 +22,9 @@ def multilevel_rows(result: "MultilevelResult") -> Table:
     names = ", ".join(result.inputs.network.names)
     table = Table(
         box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left",
-        caption=f"Full precision: {result.full_effort * factor:.4g} {unit}, without layers that "
-        f"take no precision. Difference: to the target. Precisions (letters F full, M mixed, H "
+        caption=f"Full precision: {result.full_effort * factor:.4g} {unit} on "
+        f"{result.inputs.network.element.name} elements, without layers that take no precision. "
+        f"Difference: to the target. Precisions (letters F full, M mixed, H "
         f"half) in the order of {names}.",
     )  # fmt: skip
     columns = ("level", "classes", "target", "calibration", "test", "difference", unit, "saving",

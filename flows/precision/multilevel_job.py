@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from voltile.core import RunRecord, VoltileError, file_hash, write_atomically
 from voltile.flows.output_files import refuse_overwriting, write_csv
-from voltile.flows.precision.energy import read_precision_energy
+from voltile.flows.precision.energy import chosen_pe, read_precision_energy
 from voltile.flows.precision.inputs import (
     CALSET,
     DataSet,
@@ -62,7 +62,7 @@ class MultilevelConfig:
     energy: Path | None = None
     policy: str | None = None
     vdd: float | None = None
-    pe: str = "scalable"
+    pe: str | None = None
     truncate: bool = False
 
     def __post_init__(self) -> None:
@@ -109,9 +109,10 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
     """
     from voltile.flows.precision.multilevel_plots import plot_multilevel
 
+    pe = chosen_pe(config.pe, config.energy)
+    config = replace(config, pe=pe)
     inputs = read_precision_inputs(
-        config.model, config.calibration, config.test, config.calset, config.pe,
-        not config.truncate,
+        config.model, config.calibration, config.test, config.calset, pe, not config.truncate,
     )  # fmt: skip
     hierarchy_file = config.hierarchy or example_file(config.model, "_hierarchy.csv")
     if hierarchy_file is None:

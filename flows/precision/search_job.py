@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from voltile.core import RunRecord, StageMeter, VoltileError, file_hash
 from voltile.flows.output_files import refuse_overwriting
 from voltile.flows.precision.energy import (
     PrecisionEnergy,
+    chosen_pe,
     computed_table,
     read_precision_energy,
 )
@@ -55,8 +56,8 @@ class SearchConfig:
         Inputs of the former that calibrate; the others test, without a file for that.
     energy : Path, optional
         Energy table; made with the defaults of `voltile energy` without one.
-    pe : str
-        Element.
+    pe : str, optional
+        Element; that of the energy table, or of `voltile energy`, by default.
     policy, vdd : str, float, optional
         Operating point of the table, as `read_precision_energy` has them.
     truncate : bool
@@ -72,7 +73,7 @@ class SearchConfig:
     test: Path | None = None
     calset: int = CALSET
     energy: Path | None = None
-    pe: str = "scalable"
+    pe: str | None = None
     policy: str | None = None
     vdd: float | None = None
     truncate: bool = False
@@ -172,10 +173,12 @@ def run_search(
     """
     from voltile.flows.precision.search_outputs import write_search
 
+    pe = chosen_pe(config.pe, config.energy)
+    config = replace(config, pe=pe)
     meter = StageMeter()
     with meter.stage("quantisation"):
         inputs = read_precision_inputs(
-            config.model, config.calibration, config.test, config.calset, config.pe,
+            config.model, config.calibration, config.test, config.calset, pe,
             not config.truncate,
         )  # fmt: skip
         given = [*inputs.files, *([config.energy] if config.energy else [])]
@@ -194,8 +197,8 @@ def run_search(
         energy = read_precision_energy(table, inputs, config.policy, config.vdd)
     say(
         f"{inputs.model.stem}: {len(evaluator.names)} layers of {len(evaluator.precisions)} "
-        f"precisions, {len(inputs.calibration)} inputs for calibration; energy from {table}, "
-        f"{energy.policy} at {energy.reference_vdd:g} V"
+        f"precisions, {len(inputs.calibration)} inputs for calibration; energy of {pe} elements "
+        f"from {table}, {energy.policy} at {energy.reference_vdd:g} V"
     )
     with meter.stage("search"):
         parameters = config.parameters

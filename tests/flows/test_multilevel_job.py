@@ -122,6 +122,16 @@ def test_energy_as_the_effort(voltile, tmp_path):
         assert row["effort_unit"] == "pJ"
 
 
+def test_the_element_is_that_of_the_table(voltile, tmp_path):
+    table = digits_case.energy_table(tmp_path / "table", "dual")
+    code, out, _ = voltile(
+        "multilevel", "digits", "--energy", table, "--target", 0.9, "--out", "out"
+    )
+    assert code == 0 and "µJ on dual elements" in out
+    rows = rows_of(tmp_path / "out" / "multilevel.csv")
+    assert rows and all(set(row["precisions"]) <= {"F", "H"} for row in rows)
+
+
 def hierarchy(path, *edges):
     path.write_text("class,hypernym\n" + "".join(f"{edge}\n" for edge in edges))
     return path
@@ -152,7 +162,8 @@ def test_rejects_bad_input_and_writes_nothing(voltile, tmp_path):
         (("--target", 90), "a target accuracy must be from 0 to 1, not 90"),
         (("--level", 99), "level must be from 0 to 2, the depth of"),
         (("--vdd", 0.8), "choose rows of an energy table: give --energy, too"),
-        (("--energy", table), "has the precisions full, half; those of pe scalable are"),
+        (("--energy", table, "--pe", "scalable"),
+         "energy.csv is of pe dual (16 bits), not of scalable (8 bits): leave --pe out, or"),
         (("--pe", "systolic"), "pe must be scalable, spatial, dual, not systolic"),
     ):
         code, out, err = voltile("multilevel", "digits", *options, "--out", "out")

@@ -28,7 +28,7 @@ def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     return {
         pe: digits_case.energy_table(folder / pe, pe, vdds=(1.0, 0.8))
-        for pe in ("scalable", "dual")
+        for pe in ("scalable", "spatial", "dual")
     }
 
 
@@ -271,14 +271,52 @@ def edited(path, table, old, new):
     return path
 
 
+def test_the_element_is_that_of_the_table(voltile, tmp_path, tables):
+    arguments = ("search", "digits", "--evaluations", 100, "--energy", tables["spatial"])
+    for folder, options in (("named", ("--pe", "spatial")), ("found", ())):
+        code, _, err = voltile(*arguments, *options, "--out", folder)
+        assert code == 0 and "energy of spatial elements from" in err
+    for name in ("operating_points.csv", "layers.csv", "lookup.json"):
+        named, found = ((tmp_path / folder / name).read_bytes() for folder in ("named", "found"))
+        assert named == found
+    assert json.loads((tmp_path / "found" / "lookup.json").read_text())["element"] == "spatial"
+    assert json.loads((tmp_path / "found" / "run.json").read_text())["command"]["pe"] == "spatial"
+
+
+def test_rejects_weight_reconfiguration_of_another_array(voltile, tmp_path, tables):
+    """The table of one element put over that of another."""
+    for name, other in (("energy.csv", "spatial"), ("reconfiguration.csv", "dual")):
+        shutil.copy(tables[other].with_name(name), tmp_path / name)
+    code, out, err = voltile("search", "digits", "--energy", "energy.csv", "--out", "out")
+    assert (code, out, err) == (
+        2, "", "error: reconfiguration.csv:2: pe must be spatial, as in energy.csv, not dual\n"
+    )  # fmt: skip
+    assert not (tmp_path / "out").exists()
+
+
 def test_rejects_tables_that_do_not_fit(voltile, tmp_path, tables):
     table = tables["scalable"]
+    full_and_half = digits_case.energy_table(
+        tmp_path / "part", "scalable", precisions=("full", "half")
+    )
     for name, fault, options in (
         (edited(tmp_path / "named.csv", table, ",fc,", ",dense,"),
          "is of another network: it lacks 'fc'; digits.onnx lacks 'dense'", ()),
         (edited(tmp_path / "macs.csv", table, ",221184,", ",221185,"),
          "layer 'conv3' has 221185 MACs there, and 221184 in digits.onnx", ()),
-        (tables["dual"], "precisions full, half; those of pe scalable are full, mixed, half", ()),
+        (tables["dual"],
+         ("energy.csv is of pe dual (16 bits), not of scalable (8 bits): leave --pe out, or make a "
+          "table with 'voltile energy --pe scalable'"), ("--pe", "scalable")),
+        # Of the same precisions, MACs and layers.
+        (table, "energy.csv is of pe scalable (8 bits), not of spatial (8 bits): ",
+         ("--pe", "spatial")),
+        (tables["spatial"], "energy.csv is of pe spatial (8 bits), not of scalable (8 bits): ",
+         ("--pe", "scalable")),
+        (edited(tmp_path / "wide.csv", table, ",scalable,8,", ",scalable,16,"),
+         "wide.csv is of pe scalable (16 bits), not of scalable (8 bits)", ()),
+        (edited(tmp_path / "old.csv", table, "\n2,", "\n1,"),
+         "of version 1, and this Voltile reads version 2: make it again with 'voltile energy'", ()),
+        (full_and_half, "precisions full, half; those of pe scalable are full, mixed, half", ()),
         (table, "has no policy iso-speed at 1 V for 'digits'", ("--policy", "iso-speed")),
         (table, "its reference supplies 0.8, 1 V", ("--vdd", 0.9)),
         ("nosuch.csv", "nosuch.csv", ()),
