@@ -12,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.sim.energy_model import ENERGY_PARTS, LayerEnergies
+from voltile.sim.energy_table import HARDWARE_COLUMNS
 from voltile.sim.table_files import ColumnTable, TableSchema, read_columns
 
-_TEXTS = ("network", "dataflow", "pe", "mode", "precision", "operand_bits", "policy")
+_TEXTS = ("network", "dataflow", "pe", "mode", "tech", "precision", "operand_bits", "policy")
 _WHOLE = (
-    "batch", "rows", "cols", "act_kib", "weight_kib", "out_kib", "cycles", "stall_cycles",
+    "batch", "rows", "cols", "width", "act_kib", "weight_kib", "out_kib", "cycles", "stall_cycles",
     "macs", "dram_bytes", "pareto",
 )  # fmt: skip
 COLUMNS = (
-    "network", "batch", "rows", "cols", "dataflow", "pe", "mode", "act_kib", "weight_kib",
-    "out_kib", "precision", "operand_bits", "policy", "reference_vdd_v", "vdd_v", "frequency_hz",
-    "cycles", "stall_cycles", "latency_s", "macs", "utilisation", "dram_bytes",
+    "network", "batch", *HARDWARE_COLUMNS, "act_kib", "weight_kib", "out_kib", "precision",
+    "operand_bits", "policy", "reference_vdd_v", "vdd_v", "frequency_hz", "cycles", "stall_cycles",
+    "latency_s", "macs", "utilisation", "dram_bytes",
     *(f"{part}_pj" for part in ENERGY_PARTS), "total_pj", "pe_area_um2", "sram_area_um2",
     "area_um2", "pareto",
 )  # fmt: skip
@@ -30,7 +31,7 @@ COLUMNS = (
 _SCHEMA = TableSchema(
     "a sweep table",
     "voltile sweep",
-    1,
+    2,
     {name: str if name in _TEXTS else int if name in _WHOLE else float for name in COLUMNS},
 )
 

@@ -12,11 +12,10 @@ from voltile.flows.search import pareto_front, pareto_front_of_three
 from voltile.flows.sweep.chunks import Arrays
 from voltile.flows.sweep.config import SweepConfig
 from voltile.flows.sweep.inputs import SweepInputs
-from voltile.sim import ELEMENTS, SweepTable
+from voltile.sim import ELEMENTS, HARDWARE_COLUMNS, SweepTable
 
 LEFT_OUT_COLUMNS = (
-    "network", "rows", "cols", "dataflow", "pe", "mode", "act_kib", "weight_kib", "out_kib",
-    "precision", "reason",
+    "network", *HARDWARE_COLUMNS, "act_kib", "weight_kib", "out_kib", "precision", "reason",
 )  # fmt: skip
 
 
@@ -71,7 +70,9 @@ def _of_designs(inputs: SweepInputs) -> dict[str, list[str] | list[int]]:
         "cols": [item.array[1] for item in designs],
         "dataflow": [item.dataflow for item in designs],
         "pe": [item.pe for item in designs],
+        "width": [ELEMENTS[item.pe].width for item in designs],
         "mode": [item.mode for item in designs],
+        "tech": [inputs.technology.name] * len(designs),
         "act_kib": [item.memories[0] >> 10 for item in designs],
         "weight_kib": [item.memories[1] >> 10 for item in designs],
         "out_kib": [item.memories[2] >> 10 for item in designs],

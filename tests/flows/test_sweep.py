@@ -62,10 +62,11 @@ def test_rows_are_the_sums_of_energy_tables(tmp_path):
     for network, array, dataflow, pe in (
         ("kws_dscnn", (8, 16), "ws", "dual"), ("ad_autoencoder", (4, 4), "os", "spatial"),
     ):  # fmt: skip
-        layers = compute_energy(EnergyConfig(
+        table = compute_energy(EnergyConfig(
             network, array, dataflow, pe, dram_bandwidth=2e8, act_bytes=64 * KIB,
             out_bytes=32 * KIB, vdds=(1.0, 0.7),
-        )).table.columns  # fmt: skip
+        )).table  # fmt: skip
+        layers = table.columns
         for policy, vdd in (("same-supply", 1.0), ("iso-throughput", 0.7)):
             mine = (layers["policy"] == policy) & (layers["reference_vdd_v"] == vdd)
             mine &= layers["precision"] == "half"
@@ -73,6 +74,7 @@ def test_rows_are_the_sums_of_energy_tables(tmp_path):
                 columns, network=network, rows=array[0], cols=array[1], dataflow=dataflow, pe=pe,
                 out_kib=32, precision="half", policy=policy, reference_vdd_v=vdd,
             )  # fmt: skip
+            assert {name: row[name] for name in table.hardware} == table.hardware
             for name in ("cycles", "stall_cycles", "macs", "dram_bytes"):
                 assert row[name] == layers[name][mine].sum()
             for name in ("pe_dynamic", "pe_leakage", "sram", "dram", "control", "total"):
@@ -151,8 +153,8 @@ def test_both_forms_of_the_table_read_back_equal(tmp_path):
     assert SweepTable.read(tmp_path / "sweep.csv") == table
     assert SweepTable.read(tmp_path / "sweep.parquet") == table
     path = tmp_path / "other.csv"
-    path.write_text((tmp_path / "sweep.csv").read_text().replace("\n1,", "\n2,"))
-    message = f"{path} is a sweep table of version 2, and this Voltile reads version 1: make it "
+    path.write_text((tmp_path / "sweep.csv").read_text().replace("\n2,", "\n1,"))
+    message = f"{path} is a sweep table of version 1, and this Voltile reads version 2: make it "
     with pytest.raises(VoltileError, match=message + "again with 'voltile sweep'"):
         SweepTable.read(path)
 
@@ -169,6 +171,7 @@ def test_what_cannot_be_computed_is_left_out_and_told(tmp_path):
     assert len(result.table) == 6
     with (tmp_path / "left_out.csv").open() as stream:
         rows = list(csv.DictReader(stream))
+    assert {(row["width"], row["tech"]) for row in rows} == {("16", "freepdk45")}
     assert [(row["rows"], row["precision"], row["reason"][:27]) for row in rows] == [
         ("8", "full", "layer 'stage4.0.conv2': its"),
         ("8", "mixed", "dual elements have no mixed"),
