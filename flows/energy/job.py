@@ -9,9 +9,9 @@ from pathlib import Path
 
 from voltile.core import Precision, RunRecord, VoltileError, file_hash
 from voltile.flows.energy.accelerator_costs import Costs, accelerator_costs
+from voltile.flows.energy.option_faults import option_faults, unknown_names
 from voltile.flows.output_files import refuse_overwriting, write_csv
 from voltile.pdk import Technology, read_technology
-from voltile.power import DRAM_ENERGY
 from voltile.sim import (
     ELEMENTS,
     HARDWARE_COLUMNS,
@@ -37,26 +37,6 @@ RECONFIGURATION_COLUMNS = (
     "network", *HARDWARE_COLUMNS, "weights", "dram_bytes", "sram_writes", "dram_pj", "sram_pj",
     "total_pj", "inference_pj", "share",
 )  # fmt: skip
-
-# Slower, and cycles of waiting would not fit 64 bits [byte/s].
-_LEAST_BANDWIDTH = 1e3
-
-
-def unknown_names(what: str, names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
-    """Yield a clause for each name that is not known."""
-    allowed = list(known)
-    for name in names:
-        if name not in allowed:
-            yield f"{what} must be {', '.join(allowed)}, not {name}"
-
-
-def bandwidth_faults(bandwidth: float) -> Iterator[str]:
-    """Yield a clause where the bandwidth of a DRAM [byte/s] is too small to count with."""
-    if not bandwidth >= _LEAST_BANDWIDTH:
-        yield (
-            f"bandwidth of the DRAM must be {_LEAST_BANDWIDTH * 1e-9:g} GB/s or more, not "
-            f"{bandwidth * 1e-9:g}"
-        )
 
 
 @dataclass(frozen=True)
@@ -107,15 +87,12 @@ class EnergyConfig:
 
     def _faults(self) -> Iterator[str]:
         """What cannot be computed, a clause each."""
-        yield from unknown_names("dataflow", [self.dataflow], [item.value for item in Dataflow])
-        yield from unknown_names("mode", [self.mode], [item.value for item in CycleMode])
-        yield from unknown_names("pe", [self.pe], ELEMENTS)
-        yield from unknown_names("dram", [self.dram], DRAM_ENERGY)
-        yield from unknown_names("policy", self.policies, [item.value for item in Policy])
+        yield from option_faults(
+            [self.dataflow], [self.mode], [self.pe], self.policies, self.dram, self.dram_bandwidth
+        )
         if self.pe in ELEMENTS:
             known = [item.name.lower() for item in self.modes]
             yield from unknown_names(f"precision of {self.pe} elements", self.precisions, known)
-        yield from bandwidth_faults(self.dram_bandwidth)
 
     @property
     def modes(self) -> tuple[Precision, ...]:

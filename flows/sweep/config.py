@@ -7,9 +7,8 @@ from math import inf
 from pathlib import Path
 
 from voltile.core import Precision, VoltileError
-from voltile.flows.energy.job import bandwidth_faults, unknown_names
-from voltile.power import DRAM_ENERGY
-from voltile.sim import ELEMENTS, ArrayConfig, CycleMode, Dataflow, Policy
+from voltile.flows.energy.option_faults import option_faults, unknown_names
+from voltile.sim import ELEMENTS, ArrayConfig, CycleMode, Dataflow
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,9 @@ class SweepConfig:
                 yield f"an array has at least one row and column, not {rows} x {cols}"
         for size in sorted({size for item in self.memories for size in item if size < 1}):
             yield f"memories must have 1 KiB or more, not {size >> 10}"
-        yield from unknown_names("dataflow", self.dataflows, [item.value for item in Dataflow])
-        yield from unknown_names("mode", self.modes, [item.value for item in CycleMode])
-        yield from unknown_names("pe", self.pes, ELEMENTS)
-        yield from unknown_names("dram", [self.dram], DRAM_ENERGY)
-        yield from bandwidth_faults(self.dram_bandwidth)
-        yield from unknown_names("policy", self.policies, [item.value for item in Policy])
+        yield from option_faults(
+            self.dataflows, self.modes, self.pes, self.policies, self.dram, self.dram_bandwidth
+        )
         known = [item.name.lower() for item in Precision]
         yield from unknown_names("precision", self.precisions, known)
 
