@@ -41,6 +41,10 @@ def thermal_command(
     period: Annotated[
         float | None, typer.Option(help="Of the governor's polling [ms]. [the CPU's, 100]")
     ] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(help="Cores of core shutdown. [one fewer than the CPU has, 3]"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("runs/thermal"),
     workers: Annotated[int | None, typer.Option(min=1, help="Processes. [one per core]")] = None,
     dask: Annotated[
@@ -52,11 +56,14 @@ def thermal_command(
     Computes N inferences without a pause at every level, from an idle chip, with die and package
     as two thermal stages and leakage that grows with temperature. Reactive: the highest level,
     throttled to VF_low above T_max. Proactive: a lower one held from the start, that of the lowest
-    mean latency. Latency goes with 1/f, dynamic power with f Vdd². Much of the built-in CPU is
+    mean latency. Core shutdown: the highest level on fewer cores, from the start and throttled, or
+    only above T_max. Latency goes with 1/(f cores), dynamic power with
+    f Vdd² cores. Much of the built-in CPU is
     assumed; 'python bench/thermal_governors.py' shows what that does, beside what was measured.
 
-    Leaves in the output folder: vf_opt.csv (of every N), levels.csv (all levels), traces.csv;
-    characterization.png, latency_over_vf.png, throttling.png, traces.png; thermal.json.
+    Leaves in the output folder: vf_opt.csv (of every N), levels.csv (all levels),
+    core_shutdown.csv, traces.csv; characterization.png, latency_over_vf.png, throttling.png,
+    traces.png; thermal.json.
 
     Examples:
 
@@ -67,7 +74,7 @@ def thermal_command(
     from rich.console import Console
     from rich.progress import track
 
-    from voltile.flows.thermal.display import results_table
+    from voltile.flows.thermal.display import cores_table, results_table
     from voltile.flows.thermal.job import ThermalConfig, run_thermal
 
     config = ThermalConfig(
@@ -80,14 +87,17 @@ def thermal_command(
         limit=limit,
         hysteresis=hysteresis,
         period=None if period is None else period * 1e-3,
+        cores=cores,
     )
 
     def watch(runs: Iterable[object], total: int) -> Iterable[object]:
-        return track(runs, "levels", total, console=Console(stderr=True))
+        return track(runs, "runs", total, console=Console(stderr=True))
 
     profile, results = run_thermal(config, out, workers, dask, watch)
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(results_table(results, config.duration))
+    if results[0].fewer:
+        console.print(cores_table(results))
     if profile.note:
         typer.echo(f"note: {profile.note}")
     typer.echo(f"{out / 'vf_opt.csv'}")

@@ -1,4 +1,4 @@
-"""The table that `voltile thermal` prints."""
+"""Tables that `voltile thermal` prints."""
 
 from collections.abc import Sequence
 
@@ -28,5 +28,29 @@ def results_table(results: Sequence[WorkloadResult], duration: float) -> Table:
             f"{result.levels[result.best[-1]].frequency / 1e9:g}", f"{result.saving[-1]:z.1%}",
             f"{result.saving.max():z.1%}",
             *(f"{run.slowed_share(duration):z.1%}" for run in result.traces.values()),
+        )  # fmt: skip
+    return table
+
+
+def cores_table(results: Sequence[WorkloadResult]) -> Table:
+    """Return core shutdown beside proactive DVFS for every workload (Table 4.4)."""
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left", caption=(
+        "Fewer cores at VF_max. held: from the start, throttled to VF_low; shut down: all cores, "
+        "fewer above T_max and no throttling, with the temperature that this reaches; proactive: "
+        "all cores; worst: of all N."
+    ))  # fmt: skip
+    table.add_column("mean latency, ms", no_wrap=True)
+    for name in ("N", "cores", "nominal", "held", "throttled", "shut down", "hottest °C",
+                 "proactive", "worst"):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        if (fewer := result.fewer) is None:
+            continue
+        shut = fewer.shut_down
+        table.add_row(
+            result.name, str(result.counts[-1]), str(fewer.cores), f"{fewer.nominal * 1e3:.2f}",
+            f"{fewer.held.latency[-1] * 1e3:.2f}", f"{fewer.held.throttled[-1]:z.1%}",
+            f"{shut.latency[-1] * 1e3:.2f}" if shut else "runs away", f"{fewer.hottest:.1f}",
+            f"{result.proactive[-1] * 1e3:.2f}", f"{result.proactive.max() * 1e3:.2f}",
         )  # fmt: skip
     return table

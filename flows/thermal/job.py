@@ -1,23 +1,36 @@
 """Continuous inference under thermal governors: characterisation over levels, traces, pictures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import RunRecord, VoltileError, executor, file_hash
 from voltile.flows.output_files import write_csv
+from voltile.flows.thermal.tables import (
+    CORE_COLUMNS,
+    LEVEL_COLUMNS,
+    OPT_COLUMNS,
+    TRACE_COLUMNS,
+    core_rows,
+    level_rows,
+    opt_rows,
+    trace_rows,
+)
 from voltile.power.thermal import (
     CpuProfile,
+    FewerCores,
     InferenceRun,
     LevelStatistics,
     ThermalAssumptions,
     best_levels,
     exynos5422_profile,
+    fewer_cores,
     level_statistics,
     proactive,
     read_cpu_profile,
@@ -27,18 +40,9 @@ from voltile.power.thermal import (
 
 BUILT_IN_CPU = "exynos5422"
 THERMAL_OUTPUTS = (
-    "levels.csv", "vf_opt.csv", "traces.csv", "latency_over_vf.png", "throttling.png",
-    "characterization.png", "traces.png", "thermal.json",
+    "levels.csv", "vf_opt.csv", "core_shutdown.csv", "traces.csv", "latency_over_vf.png",
+    "throttling.png", "characterization.png", "traces.png", "thermal.json",
 )  # fmt: skip
-LEVEL_COLUMNS = (
-    "workload", "frequency_mhz", "vdd_v", "inferences", "latency_ms", "deviation_ms",
-    "throttled_share",
-)  # fmt: skip
-OPT_COLUMNS = (
-    "workload", "inferences", "nominal_ms", "reactive_ms", "reactive_deviation_ms",
-    "vf_opt_mhz", "proactive_ms", "proactive_deviation_ms", "saving",
-)  # fmt: skip
-TRACE_COLUMNS = ("workload", "governor", "time_s", "temperature_c", "frequency_mhz")
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class ThermalConfig:
         Of the traces [s].
     low, limit, hysteresis, period : float or None
         As in `Throttling`; None: the CPU's.
+    cores : int or None
+        Of core shutdown; None: one fewer than the CPU has.
     """
 
     cpu: str = BUILT_IN_CPU
@@ -70,6 +76,7 @@ class ThermalConfig:
     limit: float | None = None
     hysteresis: float | None = None
     period: float | None = None
+    cores: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +96,8 @@ class WorkloadResult:
         time, else for the last.
     traces : mapping of str to InferenceRun
         `reactive` and `proactive`.
+    fewer : FewerCores or None
+        Core shutdown; None: the CPU has one core.
     """
 
     name: str
@@ -98,6 +107,7 @@ class WorkloadResult:
     best: NDArray[np.int64]
     sustained: int
     traces: Mapping[str, InferenceRun]
+    fewer: FewerCores | None
 
     @property
     def reactive(self) -> LevelStatistics:
@@ -159,6 +169,7 @@ def characterize_workloads(
     profile: CpuProfile,
     counts: Sequence[int],
     duration: float,
+    cores: int,
     pool: Executor,
     watch: Callable[[Iterable[object], int], Iterable[object]],
 ) -> list[WorkloadResult]:
@@ -166,6 +177,8 @@ def characterize_workloads(
 
     Parameters
     ----------
+    cores : int
+        Of core shutdown; 0: none.
     watch : callable
         Wraps an iterable of finished runs, given their number, to show how many are done.
 
@@ -184,7 +197,13 @@ def characterize_workloads(
         for item in inferences
         for frequency in frequencies
     }
-    for done in watch(as_completed(tasks.values()), len(tasks)):
+    fewer = {
+        item.name: pool.submit(fewer_cores, cpu, item, cores, tuple(counts), by)
+        for item in inferences
+        if cores
+    }
+    runs: list[Future[Any]] = [*tasks.values(), *fewer.values()]
+    for done in watch(as_completed(runs), len(runs)):
         done.result()  # type: ignore[attr-defined]
     results = []
     for name, inference in profile.inferences.items():
@@ -200,7 +219,16 @@ def characterize_workloads(
         sustained = int(best[enough])
         traces = {"reactive": reactive, "proactive": held(frequencies[sustained])}
         results.append(
-            WorkloadResult(name, inference.latency, tuple(counts), levels, best, sustained, traces)
+            WorkloadResult(
+                name,
+                inference.latency,
+                tuple(counts),
+                levels,
+                best,
+                sustained,
+                traces,
+                fewer[name].result() if cores else None,
+            )
         )
     return results
 
@@ -232,12 +260,22 @@ def run_thermal(
             raise VoltileError(f"output folder {out} would overwrite the input {path}")
     hashes = {str(path): file_hash(path) for path in inputs}
     profile = read_profile(config)
+    most = profile.cpu.cores - 1
+    cores = most if config.cores is None else config.cores
+    if config.cores is not None and not 1 <= cores <= most:
+        raise VoltileError(
+            f"cores of core shutdown must be 1 or more, and fewer than the {most + 1} of "
+            f"{config.cpu}, not {cores}"
+        )
     with executor(workers, dask) as pool:
-        results = characterize_workloads(profile, config.counts, config.duration, pool, watch)
+        results = characterize_workloads(
+            profile, config.counts, config.duration, cores, pool, watch
+        )
     out.mkdir(parents=True, exist_ok=True)
-    write_csv(out / "levels.csv", LEVEL_COLUMNS, _level_rows(profile, results))
-    write_csv(out / "vf_opt.csv", OPT_COLUMNS, _opt_rows(results))
-    write_csv(out / "traces.csv", TRACE_COLUMNS, _trace_rows(profile, results))
+    write_csv(out / "levels.csv", LEVEL_COLUMNS, level_rows(profile, results))
+    write_csv(out / "vf_opt.csv", OPT_COLUMNS, opt_rows(results))
+    write_csv(out / "core_shutdown.csv", CORE_COLUMNS, core_rows(results))
+    write_csv(out / "traces.csv", TRACE_COLUMNS, trace_rows(profile, results))
     plot_latency_over_vf(results, out / "latency_over_vf.png")
     plot_throttling(results, config.duration, out / "throttling.png")
     plot_characterization(results, out / "characterization.png")
@@ -250,43 +288,3 @@ def run_thermal(
         seed=0,
     ).write(out / "thermal.json")  # fmt: skip
     return profile, results
-
-
-def _level_rows(
-    profile: CpuProfile, results: Iterable[WorkloadResult]
-) -> Iterable[tuple[object, ...]]:
-    for result in results:
-        for level, vdd in zip(result.levels, profile.cpu.table.vdd, strict=True):
-            for count, *values in zip(
-                result.counts, level.latency, level.deviation, level.throttled, strict=True
-            ):
-                yield (
-                    result.name, f"{level.frequency / 1e6:g}", f"{vdd:.6g}", count,
-                    f"{values[0] * 1e3:.6g}", f"{values[1] * 1e3:.6g}", f"{values[2]:.6g}",
-                )  # fmt: skip
-
-
-def _opt_rows(results: Iterable[WorkloadResult]) -> Iterable[tuple[object, ...]]:
-    for result in results:
-        reactive = result.reactive
-        for at, count in enumerate(result.counts):
-            yield (
-                result.name, count, f"{result.nominal * 1e3:.6g}",
-                f"{reactive.latency[at] * 1e3:.6g}", f"{reactive.deviation[at] * 1e3:.6g}",
-                f"{result.levels[result.best[at]].frequency / 1e6:g}",
-                f"{result.proactive[at] * 1e3:.6g}", f"{result.deviation[at] * 1e3:.6g}",
-                f"{result.saving[at]:.6g}",
-            )  # fmt: skip
-
-
-def _trace_rows(
-    profile: CpuProfile, results: Iterable[WorkloadResult]
-) -> Iterable[tuple[object, ...]]:
-    frequency = profile.cpu.table.frequency
-    for result in results:
-        for name, run in result.traces.items():
-            for time, temperature, level in zip(run.time, run.temperature, run.level, strict=True):
-                yield (
-                    result.name, name, f"{time:.6g}", f"{temperature:.5g}",
-                    f"{frequency[level] / 1e6:g}",
-                )  # fmt: skip

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from voltile.flows.thermal.job import WorkloadResult
     from voltile.power.thermal import CpuProfile, InferenceRun
 
-_REACTIVE, _PROACTIVE = HIGH, "#0072B2"
+_REACTIVE, _PROACTIVE, _FEWER = HIGH, "#0072B2", "#009E73"
 _COLOURS = {"reactive": _REACTIVE, "proactive": _PROACTIVE}
 
 
@@ -55,19 +55,26 @@ def plot_throttling(results: "Sequence[WorkloadResult]", duration: float, path: 
 
 
 def plot_characterization(results: "Sequence[WorkloadResult]", path: Path) -> None:
-    """Draw mean latency, saving and standard deviation over the inferences (Fig. 4.21)."""
-    figure, axes = _columns(results, 3, 6.6, sharex=True)
+    """Draw mean latency, saving and standard deviation over the inferences (Fig. 4.21).
+
+    With that of fewer cores at VF_max, throttled to VF_low.
+    """
+    figure, axes = _columns(results, 3, 7.4, sharex=True, height_ratios=(1.5, 1, 1))
     for (top, middle, bottom), result in zip(axes.T, results, strict=True):
         reactive, proactive, counts = result.reactive.latency, result.proactive, result.counts
         top.plot(counts, reactive * 1e3, "x", color=_REACTIVE, label="reactive")
         top.plot(counts, proactive * 1e3, "+", color=_PROACTIVE, label="proactive")
         top.axhline(result.nominal * 1e3, color="black", ls="--", lw=0.8, label="nominal")
+        if fewer := result.fewer:
+            label = f"{fewer.cores} cores"
+            top.plot(counts, fewer.held.latency * 1e3, ".", color=_FEWER, label=label)
+            bottom.plot(counts, fewer.held.deviation * 1e3, ".", color=_FEWER)
         changes = np.flatnonzero(np.diff(result.best, prepend=-1))
         for at in changes:
             top.annotate(
                 f"{result.levels[result.best[at]].frequency / 1e9:g}",
-                (counts[at], proactive[at] * 1e3), (0, -12), textcoords="offset points",
-                ha="center", fontsize=7,
+                (counts[at], proactive[at] * 1e3), (5, -11), textcoords="offset points",
+                ha="left", fontsize=7,
                 bbox={"boxstyle": "square,pad=0.15", "fc": LOW, "ec": "none", "alpha": 0.6},
             )  # fmt: skip
         top.set_title(result.name, fontsize=10)
@@ -131,5 +138,5 @@ def _columns(
 
 def _legend(figure: Any, axis: Any) -> None:
     figure.legend(
-        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False
+        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
     )

@@ -13,6 +13,7 @@ CpuProfile, read_cpu_profile : all of that, with networks and throttling, from a
 Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
 InferenceRun, run_inferences : inferences one after another under a governor.
 Throttling, LevelStatistics, level_statistics, best_levels : the level that is best in the long run.
+FewerCores, fewer_cores : core shutdown beside DVFS.
 power_from_headroom : power of a network by the time that a cold chip takes to its limit.
 exynos5422, exynos5422_profile, exynos5422_vf_table, exynos5422_inference, EXYNOS5422_THROTTLING,
     EXYNOS5422_HEADROOM, ThermalAssumptions, ASSUMPTION_RANGES : the processor and the networks of
@@ -31,6 +32,7 @@ from voltile.power.thermal.exynos5422 import (
     exynos5422_profile,
     exynos5422_vf_table,
 )
+from voltile.power.thermal.fewer_cores import FewerCores, fewer_cores
 from voltile.power.thermal.grid import ThermalGrid, thermal_grid
 from voltile.power.thermal.headroom import power_from_headroom
 from voltile.power.thermal.inference_run import InferenceRun, run_inferences
@@ -57,6 +59,7 @@ __all__ = [
     "CpuProfile",
     "EXYNOS5422_HEADROOM",
     "EXYNOS5422_THROTTLING",
+    "FewerCores",
     "Inference",
     "InferenceRun",
     "Layer",
@@ -79,6 +82,7 @@ __all__ = [
     "exynos5422_inference",
     "exynos5422_profile",
     "exynos5422_vf_table",
+    "fewer_cores",
     "level_statistics",
     "lumped_network",
     "power_from_headroom",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from voltile.core import VoltileError
 from voltile.power.thermal.cpu import Cpu, Inference
-from voltile.power.thermal.inference_run import run_inferences
+from voltile.power.thermal.inference_run import InferenceRun, run_inferences
 from voltile.power.thermal.policies import proactive
 
 Floats = NDArray[np.float64]
@@ -71,6 +71,11 @@ def level_statistics(
         raise VoltileError(f"numbers of inferences must be 1 or more, not {list(counts)}")
     policy = proactive(cpu, frequency, by.low, by.limit, by.hysteresis)
     run = run_inferences(cpu, inference, policy, by.period, count=max(counts))
+    return run_statistics(frequency, run, counts)
+
+
+def run_statistics(frequency: float, run: InferenceRun, counts: Sequence[int]) -> LevelStatistics:
+    """Return the statistics of the first inferences of a run, for each of `counts`."""
     parts = [run.latency[:count] for count in counts]
     return LevelStatistics(
         frequency,

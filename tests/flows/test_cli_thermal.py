@@ -84,6 +84,13 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
     throttled = {row["frequency_mhz"]: float(row["throttled_share"]) for row in levels
                  if (row["workload"], row["inferences"]) == ("net", "1020")}  # fmt: skip
     assert throttled["1000"] == throttled["1500"] == 0 < 0.3 < throttled["2000"]
+    # Three cores: 40 ms, and 6.75 W end at 92.5 C; throttled (1.5 W) they take 51.5 ms at 69 C.
+    cores = {(row["workload"], row["inferences"]): row for row in rows(out / "core_shutdown.csv")}
+    assert len(cores) == 6
+    three = cores["net", "1020"]
+    assert (three["cores"], three["nominal_ms"], three["proactive_ms"]) == ("3", "40", "40")
+    assert float(three["held_ms"]) == pytest.approx(51.5, rel=0.03)
+    assert float(three["shut_down_hottest_c"]) == pytest.approx(92.5, abs=0.01)
     trace = [row for row in rows(out / "traces.csv")
              if (row["workload"], row["governor"]) == ("net", "proactive")]  # fmt: skip
     assert len(trace) == 1000
@@ -93,7 +100,7 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
     record = json.loads((out / "thermal.json").read_text())
     assert list(record["inputs"]) == [str(cpu)]
     shown = capsys.readouterr().out
-    assert "net" in shown and "33.3%" in shown and "out/vf_opt.csv" in shown
+    assert "shut down" in shown and "33.3%" in shown and "out/vf_opt.csv" in shown
 
 
 @pytest.mark.parametrize(
@@ -104,6 +111,7 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
         (("--low", "700"), "levels.csv has no level of 700 MHz: 1000, 1500, 2000"),
         (("--cpu", "arm"), "no CPU 'arm': built in is exynos5422; or give a TOML file"),
         (("--inferences", "50:10:5"), "--inferences must be FIRST:LAST:STEP"),
+        (("--cores", "4"), "core shutdown must be 1 or more, and fewer than the 4 of {cpu}, not 4"),
         (("--vf", "down.csv"), "down.csv:3: vdd_v must be 0.9 or more, not 0.8"),
     ],
 )  # fmt: skip
