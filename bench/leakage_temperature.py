@@ -3,23 +3,28 @@
     python bench/leakage_temperature.py [TECHNOLOGY ...]
 
 Cells of a few kinds, in every input state, at the process of the technology's first leakage corner
-and at other temperatures than its own. Written beside the technology's manifest: the leakage over
-that at the corner's own temperature, the geometric mean over cells (each the mean over its states),
-and the extremes of the cells. Technologies: freepdk45, sky130-spice; needs their PDK.
+and at other temperatures than its own. Written beside the technology's manifest, where its key
+[leakage_temperature] has to name it: the leakage over that at the corner's own temperature, the
+geometric mean over cells (each the mean over its states), and the extremes of the cells.
+Technologies: freepdk45, sky130-spice; needs their PDK.
 """
 
 import sys
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
+import voltile.pdk
 from voltile.core import write_atomically
 from voltile.pdk.characterization.bench import Bench, Corner
 from voltile.pdk.characterization.cell import Cell
 from voltile.pdk.characterization.config import Config, read_config
-from voltile.pdk.leakage_temperature import COLUMNS, leakage_temperature_file
+from voltile.pdk.leakage_temperature import COLUMNS
 
+TECHNOLOGIES = Path(voltile.pdk.__file__).parent / "technologies"
+TABLE = "leakage_temperature.csv"
 TEMPERATURES = (0, 25, 50, 75, 100, 125, 150)
 CELLS = {
     "freepdk45": ("inv_x1", "nand2_x1", "nor2_x1", "aoi21_x1", "xor2_x1", "fa_x1"),
@@ -41,7 +46,7 @@ def main(technologies: list[str]) -> None:
             f"# Measured with ngspice by bench/leakage_temperature.py. Models: {config.models}.\n"
             f"{','.join(COLUMNS)}\n" + "".join(rows)
         )
-        path = leakage_temperature_file(name)
+        path = TECHNOLOGIES / name / TABLE
         with write_atomically(path) as temporary:
             temporary.write_text(text)
         print(text)

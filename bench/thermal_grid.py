@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from voltile.pdk import leakage_temperature_file, read_leakage_temperature
+from voltile.pdk import read_technology
 from voltile.power.thermal import (
     Layer,
     Leakage,
@@ -52,7 +52,7 @@ def line(size: int) -> str:
     start = time.perf_counter()
     grid = thermal_grid(PACKAGE, SIDE, SIDE, size, size)
     shares = grid.shares(np.array([[0, 0, SIDE, SIDE], [0, 0, SIDE / 2, SIDE / 2]]))
-    table = read_leakage_temperature(leakage_temperature_file("freepdk45"), "pb0")
+    table = read_technology("freepdk45").leakage_temperature()
     leakage = Leakage(table.temperatures, np.outer(table.factors(1.0), LEAKAGE * shares[:, 0]))
     along = stepper(grid.network, STEP)
     made = time.perf_counter()

@@ -9,7 +9,7 @@ DriveChoice, with_relatives, drive_families : cells that differ in drive only.
 interpolate_library : the library between two characterised supplies.
 Header : p-type header of a Vdd-MUX: resistance, gate and leakage per width.
 MixedSupply : what a driver at a lower supply does to leakage, delay and setup.
-LeakageTemperature, read_leakage_temperature, leakage_temperature_file : leakage over temperature.
+LeakageTemperature, read_leakage_temperature : leakage over temperature.
 LibrarySet : the libraries of a few supplies in every bias.
 Tables : many NLDM tables as one block.
 read_cell_library, read_liberty, read_lef : the file readers.
@@ -22,11 +22,7 @@ parse_expression, evaluate, truth_table, variables : Liberty's Boolean expressio
 from voltile.pdk.cells import read_cell_library
 from voltile.pdk.drives import DriveChoice, drive_families, with_relatives
 from voltile.pdk.header import Header
-from voltile.pdk.leakage_temperature import (
-    LeakageTemperature,
-    leakage_temperature_file,
-    read_leakage_temperature,
-)
+from voltile.pdk.leakage_temperature import LeakageTemperature, read_leakage_temperature
 from voltile.pdk.lef import Layer, Lef, Macro, copy_macros, read_lef
 from voltile.pdk.liberty import read_liberty
 from voltile.pdk.library import (
@@ -77,7 +73,6 @@ __all__ = [
     "evaluate",
     "find_pdk",
     "interpolate_library",
-    "leakage_temperature_file",
     "parse_expression",
     "read_cell_library",
     "read_leakage_temperature",

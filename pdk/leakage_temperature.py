@@ -5,6 +5,7 @@ in both; outside of the table there is no extrapolation.
 """
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ COLUMNS = (
     "bias", "vdd_v", "temperature_c", "leakage_factor", "lowest_of_cells", "highest_of_cells",
 )  # fmt: skip
 _SAME = 1e-6
+# Temperatures in question; one in kelvin is mostly beyond [degrees Celsius].
+_COLDEST, _HOTTEST = -100.0, 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,31 +58,38 @@ class LeakageTemperature:
         return factors
 
 
-def leakage_temperature_file(technology: str) -> Path:
-    """Return where the table of a built-in technology stands."""
-    return Path(__file__).parent / "technologies" / technology / "leakage_temperature.csv"
-
-
 def read_leakage_temperature(path: Path, bias: str) -> LeakageTemperature:
-    """Read the table of a bias; `leakage_temperature_file` says where those of technologies are.
+    """Read the table of a bias; rows of a supply are in the order of temperature.
+
+    The last two columns, for the reader of the file, may be empty.
 
     Raises
     ------
     VoltileError
         When the file cannot be read, or holds no full table of the bias, over two or more
-        temperatures.
+        temperatures; when temperatures do not ascend, leakage falls with temperature or is not
+        around that of the libraries.
     """
-    found: dict[tuple[float, float], float] = {}
+    found: dict[float, dict[float, float]] = {}
     for row in read_csv_rows(path, COLUMNS):
-        if row.values["bias"] == bias:
-            at = (row.number("vdd_v", above=0), row.number("temperature_c"))
-            found[at] = row.number("leakage_factor", above=0)
-    vdds, temperatures = (np.unique([at[axis] for at in found]) for axis in (0, 1))
-    if len(temperatures) < 2 or len(found) != len(vdds) * len(temperatures):
+        if row.values["bias"] != bias:
+            continue
+        of_supply = found.setdefault(row.number("vdd_v", above=0), {})
+        last, before = next(reversed(of_supply.items()), (-inf, 0.0))
+        at = row.number("temperature_c", least=_COLDEST, most=_HOTTEST, above=last)
+        of_supply[at] = row.number("leakage_factor", least=before, above=0)
+    vdds = sorted(found)
+    temperatures = [*found[vdds[0]]] if vdds else []
+    if len(temperatures) < 2 or any([*found[vdd]] != temperatures for vdd in vdds):
         raise TechnologyError(
             f"{path} must hold two temperatures or more of bias '{bias}', the same at every "
-            f"supply, not {len(found)} rows of {len(vdds)} supplies and {len(temperatures)} "
-            f"temperatures"
+            f"supply, not {', '.join(str(len(found[vdd])) for vdd in vdds) or 'none'}"
         )
-    table = np.log([[found[vdd, at] for at in temperatures] for vdd in vdds])
-    return LeakageTemperature(bias, vdds, temperatures, table)
+    table = np.array([[*found[vdd].values()] for vdd in vdds])
+    for vdd, (low, *_, high) in zip(vdds, table, strict=True):
+        if not low <= 1 <= high:
+            raise TechnologyError(
+                f"{path}: leakage_factor of bias '{bias}' at {vdd:g} V is over that of the "
+                f"libraries and must be 1 at their temperature, not {low:g} to {high:g}"
+            )
+    return LeakageTemperature(bias, np.array(vdds), np.array(temperatures), np.log(table))

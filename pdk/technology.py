@@ -19,6 +19,7 @@ import numpy as np
 from voltile.core import TechnologyError, file_hash
 from voltile.pdk.cells import read_cell_library
 from voltile.pdk.header import Header, read_header
+from voltile.pdk.leakage_temperature import LeakageTemperature, read_leakage_temperature
 from voltile.pdk.lef import Lef, read_lef
 from voltile.pdk.library import CellLibrary, interpolate_library, select_cells
 from voltile.pdk.library_cache import cached_library, plain_liberty
@@ -30,7 +31,7 @@ _ONE_BIAS = "pb0"
 _KEYS = {
     "": ("name", "description", "pdk", "nominal_vdd_v", "synthesis_period_ns", "biases", "library",
          "corner", "layout", "wire", "cells", "mixed_supply", "header", "slow_down", "rename",
-         "sram"),
+         "sram", "leakage_temperature"),
     "library": ("vdd_v", "bias", "file"),
     "corner": ("timing", "leakage"),
     "layout": ("lef", "tech_lef", "site", "tile_gap_sites"),
@@ -39,6 +40,7 @@ _KEYS = {
     "mixed_supply": ("file",),
     "header": ("file", "finger_um", "gate_pitch_um", "well_gap_sites", "flip_flop"),
     "sram": ("file", "tech_nm", "note"),
+    "leakage_temperature": ("file",),
 }  # fmt: skip
 # Where a manifest names no other.
 _SRAM_FILE = _TECHNOLOGIES / "cacti7_sram.csv"
@@ -109,6 +111,8 @@ class Technology:
         Cells that its libraries hold; None: all.
     sram : Sram, optional
         Memories.
+    leakage_temperatures : mapping of bias to LeakageTemperature
+        How leakage grows with temperature; empty: not known.
     """
 
     name: str
@@ -139,6 +143,7 @@ class Technology:
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     cells: frozenset[str] | None = None
     sram: Sram | None = None
+    leakage_temperatures: Mapping[str, LeakageTemperature] = field(default_factory=dict)
     _loaded: dict[tuple[str, float], CellLibrary] = field(default_factory=dict, repr=False)
 
     def with_cells(self, cells: Iterable[str]) -> "Technology":
@@ -198,6 +203,22 @@ class Technology:
                 f"technology {self.name} has no headers measured: there is no Vdd-MUX to size"
             )
         return tuple(sentences)
+
+    def leakage_temperature(self, bias: str | None = None) -> LeakageTemperature:
+        """Return how the leakage of a bias, by default the first, grows with temperature.
+
+        Raises
+        ------
+        TechnologyError
+            When the manifest does not tell, or the bias does not exist.
+        """
+        bias = self._known_bias(bias)
+        if not self.leakage_temperatures:
+            raise TechnologyError(
+                f"technology {self.name} has no leakage over temperature: its manifest has no "
+                f"[leakage_temperature]"
+            )
+        return self.leakage_temperatures[bias]
 
     def library(self, vdd: float, bias: str | None = None) -> CellLibrary:
         """Return the cell library at a supply; between characterised supplies, interpolated.
@@ -347,7 +368,7 @@ def read_technology(name_or_path: str) -> Technology:
     """Return the technology of a built-in name or of a manifest file.
 
     Paths in a manifest are relative to the PDK root when it names a `pdk`, else to the manifest;
-    those of headers and memories always to the manifest.
+    those of headers, memories and leakage over temperature always to the manifest.
 
     Raises
     ------
@@ -413,6 +434,7 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
             f"the headers have no leakage of corner '{leakage}': they have "
             + ", ".join(headers.off)
         )
+    leaking = manifest.get("leakage_temperature")
     return Technology(
         name=manifest["name"],
         description=manifest["description"],
@@ -441,6 +463,11 @@ def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
         slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
         renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
         sram=_sram(manifest["sram"], path.parent) if "sram" in manifest else None,
+        leakage_temperatures=_leakage_temperatures(
+            existing(leaking["file"], path.parent), biases, libraries[biases[0]]
+        )
+        if leaking is not None
+        else {},
     )
 
 
@@ -471,6 +498,21 @@ def _sram(table: Mapping[str, Any], folder: Path) -> Sram:
     if not file.is_file():
         raise ValueError(f"file {file} of sram is missing")
     return Sram(file, _whole(table, "tech_nm"), str(table.get("note", "")))
+
+
+def _leakage_temperatures(
+    path: Path, biases: Iterable[str], vdds: Iterable[float]
+) -> dict[str, LeakageTemperature]:
+    """Tables of all biases; they cover the supplies of the libraries."""
+    tables = {bias: read_leakage_temperature(path, bias) for bias in biases}
+    for bias, table in tables.items():
+        known = table.vdds
+        if not (known[0] < min(vdds) + _SAME_VDD and known[-1] > max(vdds) - _SAME_VDD):
+            raise ValueError(
+                f"leakage over temperature of bias '{bias}' must be from {min(vdds):g} to "
+                f"{max(vdds):g} V as the libraries are, not from {known[0]:g} to {known[-1]:g} V"
+            )
+    return tables
 
 
 def _whole(table: Mapping[str, Any], key: str) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voltile.core import VoltileError
-from voltile.pdk import leakage_temperature_file, read_leakage_temperature
+from voltile.pdk import read_technology
 from voltile.power.thermal.cpu import Cpu, Inference
 from voltile.power.thermal.cpu_files import CpuProfile
 from voltile.power.thermal.headroom import power_from_headroom
@@ -96,7 +96,7 @@ def exynos5422(assumed: ThermalAssumptions) -> Cpu:
     times = (assumed.die_time, assumed.package_time)
     capacitances = tuple(t / r for t, r in zip(times, resistances, strict=True))
     network = lumped_network(resistances, capacitances, assumed.ambient)
-    table = read_leakage_temperature(leakage_temperature_file("freepdk45"), "pb0")
+    table = read_technology("freepdk45").leakage_temperature()
     factors = table.factors(float(table.vdds[-1]))
     limit = EXYNOS5422_THROTTLING.limit
     at_limit = np.exp(np.interp(limit, table.temperatures, np.log(factors)))

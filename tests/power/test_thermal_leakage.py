@@ -5,8 +5,7 @@ from math import e
 import numpy as np
 import pytest
 
-from voltile.core import TechnologyError, ThermalRunaway, VoltileError
-from voltile.pdk import leakage_temperature_file, read_leakage_temperature
+from voltile.core import ThermalRunaway, VoltileError
 from voltile.power.thermal import (
     Layer,
     Leakage,
@@ -106,29 +105,3 @@ def test_over_time_runaway_ends_the_emulation():
 def test_leakage_rejects_temperatures_below_those_known():
     with pytest.raises(VoltileError, match=r"^leakage is known from 0 to 150 C, not at -5.0 C$"):
         exponential(0.1).at(np.array([-5.0]))
-
-
-@pytest.mark.parametrize(
-    ("name", "low", "high", "own"), [("freepdk45", 0.6, 1.0, 125), ("sky130-spice", 1.08, 1.8, 100)]
-)
-def test_technologies_come_with_a_table_that_is_1_at_their_leakage_corner(name, low, high, own):
-    path = leakage_temperature_file(name)
-    for bias in ("pb0", "pb3"):
-        table = read_leakage_temperature(path, bias)
-        for vdd in (low, 0.55 * low + 0.45 * high, high):
-            factors = table.factors(vdd)
-            assert np.all(np.diff(factors) > 0)
-            assert np.interp(own, table.temperatures, factors) == pytest.approx(1.0)
-
-
-def test_table_interpolates_the_logarithm_over_the_supply(tmp_path):
-    path = tmp_path / "table.csv"
-    header = "bias,vdd_v,temperature_c,leakage_factor,lowest_of_cells,highest_of_cells\n"
-    path.write_text(header + "pb0,0.6,25,0.1,,\npb0,0.6,85,1,,\npb0,1,25,0.4,,\npb0,1,85,1,,\n")
-    table = read_leakage_temperature(path, "pb0")
-    assert table.factors(0.8) == pytest.approx([0.2, 1.0])
-    with pytest.raises(TechnologyError, match=r"^leakage over temperature is known from 0.6 to 1 V,"
-                       r" not at 1.1 V$"):  # fmt: skip
-        table.factors(1.1)
-    with pytest.raises(TechnologyError, match="must hold two temperatures or more of bias 'pb9'"):
-        read_leakage_temperature(path, "pb9")
