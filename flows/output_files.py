@@ -16,15 +16,17 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
 
 
 def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
-    """Check that the output folder is no file, and no input among the files that a job writes.
+    """Check that the output folder is no file nor below one, and holds no input that a job writes.
 
     Raises
     ------
     VoltileError
         Naming the folder, or the input.
     """
-    if out.exists() and not out.is_dir():
-        raise VoltileError(f"output folder {out} is a file")
+    for place in (out, *out.parents):
+        if place.exists() and not place.is_dir():
+            where = "is" if place == out else f"lies below {place},"
+            raise VoltileError(f"output folder {out} {where} a file")
     written = {(out / name).resolve() for name in outputs}
     for path in inputs:
         if path.resolve() in written:

@@ -10,6 +10,7 @@ import typer
 from voltile.core import VoltileError
 
 _RANGE = re.compile(r"(\d{1,7})(?::(\d{1,7})(?::(\d{1,7}))?)?")
+_MOST_COUNTS = 1000
 
 
 def thermal_command(
@@ -74,8 +75,9 @@ def thermal_command(
     from rich.console import Console
     from rich.progress import track
 
+    from voltile.flows.thermal.config import ThermalConfig
     from voltile.flows.thermal.display import cores_table, results_table
-    from voltile.flows.thermal.job import ThermalConfig, run_thermal
+    from voltile.flows.thermal.job import run_thermal
 
     config = ThermalConfig(
         cpu=cpu,
@@ -108,10 +110,10 @@ def _counts(text: str) -> tuple[int, ...]:
     first, last, step = ((int(part) if part else None) for part in found.groups()) if found else (
         0, 0, 0
     )  # fmt: skip
-    counts = tuple(range(first or 0, (last or first or 0) + 1, step or 1))
-    if not first or not counts or step == 0:
+    counts = range(first or 0, (first or 0 if last is None else last) + 1, step or 1)
+    if not first or step == 0 or not 1 <= len(counts) <= _MOST_COUNTS:
         raise VoltileError(
             f"--inferences must be FIRST:LAST:STEP, as 50:1000:50, of whole numbers of 1 or more, "
-            f"not '{text}'"
+            f"which make {_MOST_COUNTS} numbers at the most, not '{text}'"
         )
-    return counts
+    return tuple(counts)

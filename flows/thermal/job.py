@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import RunRecord, VoltileError, executor, file_hash
-from voltile.flows.output_files import write_csv
+from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.flows.thermal.config import ThermalConfig, read_profile
 from voltile.flows.thermal.tables import (
     CORE_COLUMNS,
     LEVEL_COLUMNS,
@@ -27,56 +29,17 @@ from voltile.power.thermal import (
     FewerCores,
     InferenceRun,
     LevelStatistics,
-    ThermalAssumptions,
     best_levels,
-    exynos5422_profile,
     fewer_cores,
     level_statistics,
     proactive,
-    read_cpu_profile,
-    read_vf_table,
     run_inferences,
 )
 
-BUILT_IN_CPU = "exynos5422"
 THERMAL_OUTPUTS = (
     "levels.csv", "vf_opt.csv", "core_shutdown.csv", "traces.csv", "latency_over_vf.png",
     "throttling.png", "characterization.png", "traces.png", "thermal.json",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ThermalConfig:
-    """What is characterised.
-
-    Attributes
-    ----------
-    cpu : str
-        Built-in, or a TOML file (`voltile.power.thermal.cpu_files`).
-    workloads : tuple of str
-        Of the CPU's; empty: all.
-    vf : Path or None
-        Another VF table for it.
-    counts : tuple of int
-        Numbers of inferences, ascending.
-    duration : float
-        Of the traces [s].
-    low, limit, hysteresis, period : float or None
-        As in `Throttling`; None: the CPU's.
-    cores : int or None
-        Of core shutdown; None: one fewer than the CPU has.
-    """
-
-    cpu: str = BUILT_IN_CPU
-    workloads: tuple[str, ...] = ()
-    vf: Path | None = None
-    counts: tuple[int, ...] = tuple(range(50, 1001, 50))
-    duration: float = 100.0
-    low: float | None = None
-    limit: float | None = None
-    hysteresis: float | None = None
-    period: float | None = None
-    cores: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,41 +91,6 @@ class WorkloadResult:
     def saving(self) -> NDArray[np.float64]:
         """Of mean latency, against reactive, for each count."""
         return 1 - self.proactive / self.reactive.latency
-
-
-def read_profile(config: ThermalConfig) -> CpuProfile:
-    """Return the CPU with the table, the throttling and the workloads that are asked for.
-
-    Raises
-    ------
-    VoltileError
-    """
-    if config.cpu == BUILT_IN_CPU:
-        profile = exynos5422_profile(ThermalAssumptions())
-    elif Path(config.cpu).is_file():
-        profile = read_cpu_profile(Path(config.cpu))
-    else:
-        raise VoltileError(
-            f"no CPU '{config.cpu}': built in is {BUILT_IN_CPU}; or give a TOML file"
-        )
-    for name in config.workloads:
-        if name not in profile.inferences:
-            raise VoltileError(
-                f"no workload '{name}': {config.cpu} has {', '.join(profile.inferences)}"
-            )
-    names = config.workloads or tuple(profile.inferences)
-    given = {
-        name: getattr(config, name)
-        for name in ("low", "limit", "hysteresis", "period")
-        if getattr(config, name) is not None
-    }
-    cpu = profile.cpu if config.vf is None else replace(profile.cpu, table=read_vf_table(config.vf))
-    return replace(
-        profile,
-        cpu=cpu,
-        inferences={name: profile.inferences[name] for name in names},
-        throttling=replace(profile.throttling, **given),
-    )
 
 
 def characterize_workloads(
@@ -255,9 +183,11 @@ def run_thermal(
     )
 
     inputs = [path for path in (config.vf, Path(config.cpu)) if path and path.is_file()]
-    for path in inputs:
-        if path.resolve() in {(out / name).resolve() for name in THERMAL_OUTPUTS}:
-            raise VoltileError(f"output folder {out} would overwrite the input {path}")
+    refuse_overwriting(inputs, out, THERMAL_OUTPUTS)
+    if not 0 < config.duration < inf:
+        raise VoltileError(
+            f"the duration of traces must be positive and finite, not {config.duration:g} s"
+        )
     hashes = {str(path): file_hash(path) for path in inputs}
     profile = read_profile(config)
     most = profile.cpu.cores - 1

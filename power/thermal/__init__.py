@@ -12,7 +12,8 @@ Cpu, Setting, Inference : a processor in its package, and a network that it comp
 CpuProfile, read_cpu_profile : all of that, with networks and throttling, from a TOML file.
 Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
 InferenceRun, run_inferences : inferences one after another under a governor.
-Throttling, LevelStatistics, level_statistics, best_levels : the level that is best in the long run.
+Throttling, LevelStatistics, level_statistics, run_statistics, best_levels : the level that is best
+    in the long run.
 FewerCores, fewer_cores : core shutdown beside DVFS.
 power_from_headroom : power of a network by the time that a cold chip takes to its limit.
 exynos5422, exynos5422_profile, exynos5422_vf_table, exynos5422_inference, EXYNOS5422_THROTTLING,
@@ -50,6 +51,7 @@ from voltile.power.thermal.vf_characterization import (
     Throttling,
     best_levels,
     level_statistics,
+    run_statistics,
 )
 from voltile.power.thermal.vf_table import VfTable, read_vf_table
 
@@ -92,6 +94,7 @@ __all__ = [
     "read_package",
     "read_vf_table",
     "run_inferences",
+    "run_statistics",
     "steady_with_leakage",
     "stepper",
     "thermal_grid",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import VoltileError
+from voltile.core import ThermalRunaway, VoltileError
 from voltile.power.thermal.cpu import Cpu, Inference
 from voltile.power.thermal.inference_run import InferenceRun, run_inferences
 from voltile.power.thermal.policies import proactive
@@ -66,11 +66,17 @@ def level_statistics(
     ------
     VoltileError
         When a count is below 1, or the governor cannot be.
+    ThermalRunaway
     """
     if not counts or min(counts) < 1:
         raise VoltileError(f"numbers of inferences must be 1 or more, not {list(counts)}")
     policy = proactive(cpu, frequency, by.low, by.limit, by.hysteresis)
-    run = run_inferences(cpu, inference, policy, by.period, count=max(counts))
+    try:
+        run = run_inferences(cpu, inference, policy, by.period, count=max(counts))
+    except ThermalRunaway as error:
+        raise ThermalRunaway(
+            f"{inference.name} at {frequency / 1e6:g} MHz: {error}", error.temperature
+        ) from None
     return run_statistics(frequency, run, counts)
 
 

@@ -38,7 +38,7 @@ class VfTable:
             When there is none.
         """
         at = int(np.abs(self.frequency - frequency).argmin())
-        if abs(self.frequency[at] / frequency - 1) > _SAME:
+        if not abs(self.frequency[at] - frequency) <= _SAME * self.frequency[at]:
             listed = ", ".join(f"{item / 1e6:g}" for item in self.frequency)
             raise VoltileError(f"{self.name} has no level of {frequency / 1e6:g} MHz: {listed}")
         return at

@@ -112,12 +112,23 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
         (("--cpu", "arm"), "no CPU 'arm': built in is exynos5422; or give a TOML file"),
         (("--inferences", "50:10:5"), "--inferences must be FIRST:LAST:STEP"),
         (("--cores", "4"), "core shutdown must be 1 or more, and fewer than the 4 of {cpu}, not 4"),
+        (("--low", "nan"), "the low of throttling must be finite, not nan"),
+        (("--low", "0"), "levels.csv has no level of 0 MHz: 1000, 1500, 2000"),
+        (("--period", "-1"), "a polling period must be positive and finite, not -1 ms"),
+        (("--duration", "nan"), "the duration of traces must be positive and finite, not nan s"),
+        (("--inferences", "0"), "--inferences must be FIRST:LAST:STEP"),
+        (("--inferences", "5:0"), "--inferences must be FIRST:LAST:STEP"),
+        (("--inferences", "1:9999999"), "which make 1000 numbers at the most, not '1:9999999'"),
+        (("--out", "levels.csv"), "output folder levels.csv is a file"),
+        (("--out", "levels.csv/deep"), "levels.csv/deep lies below levels.csv, a file"),
+        (("--vf", "slow.csv"), "the highest level of slow.csv must be 2000 MHz, at which latency"),
         (("--vf", "down.csv"), "down.csv:3: vdd_v must be 0.9 or more, not 0.8"),
     ],
 )  # fmt: skip
 def test_thermal_rejects_what_it_cannot_use(
     cpu, tmp_path, monkeypatch, capsys, arguments, message
 ):  # fmt: skip
+    (tmp_path / "slow.csv").write_text("frequency_mhz,vdd_v\n1000,0.9\n1500,1\n")
     (tmp_path / "down.csv").write_text("frequency_mhz,vdd_v\n1000,0.9\n2000,0.8\n")
     code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--workers", "1", *arguments)
     assert code == 2
@@ -146,3 +157,13 @@ def test_inferences_are_a_range_with_both_ends():
     assert _counts("50:1000:50") == tuple(range(50, 1001, 50))
     assert _counts("7") == (7,)
     assert _counts("3:5") == (3, 4, 5)
+
+
+def test_thermal_runaway_names_network_and_level(cpu, tmp_path, monkeypatch, capsys):
+    # 9 W and leakage of 0.2 W at 0 C that grows to 60 W at 150 C have no steady temperature.
+    cpu.write_text(CPU.replace("powers_w = [1e-9, 2e-9]", "powers_w = [0.2, 60]"))
+    code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--limit", "140", "--workers", "1",
+                   "--workload", "net", "--inferences", "500")  # fmt: skip
+    assert code == 2
+    assert "error: net at 2000 MHz: the chip reaches 15" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
