@@ -30,7 +30,8 @@ def plot_latency_over_vf(results: "Sequence[WorkloadResult]", path: Path) -> Non
         axis.axhline(result.nominal * 1e3, color="black", ls="--", lw=0.8, label="nominal")
         axis.annotate(
             f"{frequency[best]:g} GHz", (frequency[best], latency[best]), (0, 14),
-            textcoords="offset points", ha="center", fontsize=8,
+            textcoords="offset points", ha="right" if best == len(frequency) - 1 else "center",
+            fontsize=8,
         )  # fmt: skip
         axis.set_title(f"{result.name}, N = {result.counts[-1]}", fontsize=10)
         axis.set_xlabel("frequency [GHz]")
@@ -50,6 +51,7 @@ def plot_throttling(results: "Sequence[WorkloadResult]", duration: float, path: 
     axis.set_xticks(at, [result.name for result in results])
     axis.set_ylabel(f"time at VF_low in {duration:g} s [%]")
     axis.margins(y=0.12)
+    _from_zero(axis, 1.0)
     _legend(figure, axis)
     save_figure(figure, path)
 
@@ -84,6 +86,8 @@ def plot_characterization(results: "Sequence[WorkloadResult]", path: Path) -> No
         bottom.plot(counts, result.reactive.deviation * 1e3, "x", color=_REACTIVE)
         bottom.plot(counts, result.deviation * 1e3, "+", color=_PROACTIVE)
         bottom.set_xlabel("inferences N")
+        _from_zero(middle, 1.0)
+        _from_zero(bottom, 10 * result.nominal)
     for axis, label in zip(
         axes[:, 0],
         ("mean latency [ms]", "saving [%]", "standard deviation [ms]"),
@@ -111,6 +115,10 @@ def plot_traces(results: "Sequence[WorkloadResult]", profile: "CpuProfile", path
                     f" {first:.3g} s", (first, 0.45), xycoords=("data", "axes fraction"),
                     fontsize=7, color=colour,
                 )  # fmt: skip
+        # Not the rounding of a latency that stays.
+        low, high = bottom.get_ylim()
+        missing = max(0.0, 100 * result.nominal - (high - low)) / 2
+        bottom.set_ylim(low - missing, high + missing)
         top.axhline(profile.throttling.limit, color="black", ls="--", lw=0.8)
         top.set_title(result.name, fontsize=10)
         top.legend(fontsize=7, loc="lower right")
@@ -136,7 +144,13 @@ def _columns(
     return figure, axes
 
 
+def _from_zero(axis: Any, least: float) -> None:
+    """Begin at 0, and show no less than up to `least`."""
+    axis.set_ylim(0, max(axis.get_ylim()[1], least))
+
+
 def _legend(figure: Any, axis: Any) -> None:
+    ncols = 4 if figure.get_figwidth() > 5 else 2
     figure.legend(
-        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
+        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=ncols, frameon=False
     )
