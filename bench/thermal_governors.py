@@ -5,14 +5,13 @@
 Fitted to Table 4.3 and T_max is the power of each network, nothing else. What the dissertation does
 not tell (`ThermalAssumptions`) stays at its middle, then goes to either end of its range, one at a
 time, with the powers fitted anew. Prints every figure of dissertation 4.2.3 with its error and the
-range over all of these, and a line for each; the last lines are of other settings of the governor,
-and of other voltages.
+range over all of these, and a line for each. Core shutdown is to three threads at VF_max.
 """
 
 import sys
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterable
 from dataclasses import replace
+from math import nan
 
 import numpy as np
 
@@ -20,9 +19,8 @@ from voltile.core import executor
 from voltile.flows.thermal.job import WorkloadResult, characterize_workloads
 from voltile.power.thermal import (
     ASSUMPTION_RANGES,
-    EXYNOS5422_THROTTLING,
+    CpuProfile,
     ThermalAssumptions,
-    Throttling,
     VfTable,
     exynos5422_profile,
 )
@@ -30,12 +28,10 @@ from voltile.power.thermal import (
 NETWORKS = ("mobilenet_v1", "mobilenet_v2", "inception_v1", "inception_v4")
 COUNTS = tuple(range(50, 1001, 50))
 DURATION = 100.0
-# Not those of the dissertation: Linux for Odroid (hardkernel/linux 44b9995,
-# arch/arm/boot/dts/exynos5800.dtsi), 2 GHz between its neighbours [GHz], [V].
-LINUX_FREQUENCY = (0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.1)
-LINUX_VDD = (0.95, 0.975, 1.0, 1.05, 1.05, 1.0625, 1.0875, 1.125, 1.1625, 1.2, 1.25, 1.3125)
 # Levels that may be the best, and VF_low [Hz].
 SLOWEST = 1200e6
+# Cores of core shutdown.
+FEWER = 3
 # Dissertation 4.2.3: text, Fig. 4.21, Tables 4.4. An overhead is given for two networks.
 MEASURED = {
     "overhead of reactive [%]": (None, 43, None, 30),
@@ -43,6 +39,8 @@ MEASURED = {
     "VF_opt, N = 1000 [GHz]": (1.7, 1.7, 1.8, 1.8),
     "worst latency, proactive [ms]": (38, 36, 102, 768),
     "nominal latency, 3 threads [ms]": (41, 38, 103, 770),
+    "3 threads, throttled, N = 1000 [ms]": (None,) * 4,
+    "4 to 3 threads above T_max, hottest [C]": (None,) * 4,
     "throttled, proactive, 100 s [%]": (2.77, 2.77, 2.77, 2.77),
 }
 AT_MOST = "throttled, proactive, 100 s [%]"
@@ -52,49 +50,45 @@ Figures = dict[str, tuple[float, ...]]
 
 def main(workers: int) -> None:
     """Predict under every assumption; print."""
-    middle, by = ThermalAssumptions(), EXYNOS5422_THROTTLING
-    cases = [("middle", middle, by)]
+    middle = ThermalAssumptions()
+    cases = {"middle": middle}
     for name, ends in ASSUMPTION_RANGES.items():
-        cases += [(f"{name} {end:g}", replace(middle, **{name: end}), by) for end in ends]
-    settings = [
-        ("hysteresis 0 K", middle, replace(by, hysteresis=0.0)),
-        ("hysteresis 10 K", middle, replace(by, hysteresis=10.0)),
-        ("period 10 ms", middle, replace(by, period=0.01)),
-    ]
+        cases |= {f"{name} {end:g}": replace(middle, **{name: end}) for end in ends}
     found: dict[str, Figures] = {}
     with executor(workers) as pool:
-        for label, assumed, throttling in cases + settings:
+        for label, assumed in cases.items():
             print(label, file=sys.stderr)
-            found[label] = predict(assumed, throttling, pool)
-        label = "voltages of Linux"
-        found[label] = predict(middle, by, pool, LINUX_FREQUENCY, LINUX_VDD)
-    print(compared(found, {label for label, _, _ in cases}))
+            profile = possible(exynos5422_profile(assumed))
+            results = characterize_workloads(profile, COUNTS, DURATION, FEWER, pool, unwatched)
+            power = {name: item.power for name, item in profile.inferences.items()}
+            found[label] = figures(results) | {
+                "power [W]": tuple(power[name] for name in NETWORKS)
+            }
+    print(compared(found))
     print(by_case(found))
 
 
-def predict(
-    assumed: ThermalAssumptions,
-    by: Throttling,
-    pool: Executor,
-    frequency: Sequence[float] = (),
-    vdd: Sequence[float] = (),
-) -> Figures:
-    """Return every figure for every network, with voltages of other frequencies if given [GHz]."""
-    profile = exynos5422_profile(assumed)
+def possible(profile: CpuProfile) -> CpuProfile:
+    """Return the profile without the levels that are never the best."""
     table = profile.cpu.table
-    kept = (table.frequency >= SLOWEST - 1) | (np.abs(table.frequency - by.low) < 1)
-    levels = table.frequency[kept]
-    volts = np.interp(levels / 1e9, frequency, vdd) if frequency else table.vdd[kept]
-    cpu = replace(profile.cpu, table=VfTable(table.name, levels, volts))
-    profile = replace(profile, cpu=cpu, throttling=by)
-    results = {
-        item.name: item
-        for item in characterize_workloads(profile, COUNTS, DURATION, pool, lambda runs, _: runs)
-    }
-    in_order = [results[name] for name in NETWORKS]
+    kept = (table.frequency >= SLOWEST - 1) | (
+        np.abs(table.frequency - profile.throttling.low) < 1
+    )
+    table = VfTable(table.name, table.frequency[kept], table.vdd[kept])
+    return replace(profile, cpu=replace(profile.cpu, table=table))
+
+
+def unwatched(runs: Iterable[object], total: int) -> Iterable[object]:
+    """Show nothing."""
+    return runs
+
+
+def figures(results: Iterable[WorkloadResult]) -> Figures:
+    """Return every figure for every network."""
+    named = {result.name: result for result in results}
     return {
-        name: tuple(one_of(name, result) for result in in_order) for name in MEASURED
-    } | {"power [W]": tuple(profile.inferences[name].power for name in NETWORKS)}  # fmt: skip
+        figure: tuple(one_of(figure, named[name]) for name in NETWORKS) for figure in MEASURED
+    }
 
 
 def one_of(figure: str, result: WorkloadResult) -> float:
@@ -109,19 +103,23 @@ def one_of(figure: str, result: WorkloadResult) -> float:
         case "worst latency":
             return 1e3 * float(result.proactive.max())
         case "nominal latency":
-            return 1e3 * result.nominal * 4 / 3
+            return 1e3 * result.fewer.nominal if result.fewer else nan
+        case "3 threads":
+            return 1e3 * float(result.fewer.held.latency[-1]) if result.fewer else nan
+        case "4 to 3 threads above T_max":
+            return result.fewer.hottest if result.fewer else nan
         case _:
             return 100 * result.traces["proactive"].slowed_share(DURATION)
 
 
-def compared(found: dict[str, Figures], varied: set[str]) -> str:
+def compared(found: dict[str, Figures]) -> str:
     """Measured beside predicted, with the range over the assumptions."""
     lines = ["| figure | network | measured | predicted | error | range |",
              "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for figure, measured in MEASURED.items():
         for at, (network, truth) in enumerate(zip(NETWORKS, measured, strict=True)):
             value = found["middle"][figure][at]
-            over = [found[label][figure][at] for label in found if label in varied]
+            over = [values[figure][at] for values in found.values()]
             if truth is None:
                 text, error = "-", "-"
             elif figure == AT_MOST:
@@ -137,10 +135,10 @@ def compared(found: dict[str, Figures], varied: set[str]) -> str:
 
 def by_case(found: dict[str, Figures]) -> str:
     """A line for each assumption: four networks by figure."""
-    figures = (*list(MEASURED)[:3], AT_MOST, "power [W]")
-    lines = ["| assumed | " + " | ".join(figures) + " |", "| --- |" + " --- |" * len(figures)]
+    shown = (*list(MEASURED)[:3], AT_MOST, "power [W]")
+    lines = ["| assumed | " + " | ".join(shown) + " |", "| --- |" + " --- |" * len(shown)]
     for label, values in found.items():
-        cells = (" / ".join(f"{value:.3g}" for value in values[figure]) for figure in figures)
+        cells = (" / ".join(f"{value:.3g}" for value in values[figure]) for figure in shown)
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
