@@ -14,7 +14,7 @@ import numpy as np
 from thermal_governors import COUNTS, DURATION, MEASURED, NETWORKS, figures, possible
 
 from voltile.core import ThermalRunaway
-from voltile.flows.thermal_job import WorkloadResult
+from voltile.flows.thermal.job import WorkloadResult
 from voltile.power.thermal import (
     CpuProfile,
     InferenceRun,
