@@ -1,7 +1,7 @@
 """What `voltile thermal` characterises: a CPU, its levels, its workloads, its governor."""
 
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 from voltile.core import VoltileError
@@ -15,6 +15,8 @@ from voltile.power.thermal import (
 )
 
 BUILT_IN_CPU = "exynos5422"
+# Of one run: ten minutes at 60 us each.
+_MOST_POLLS = 10_000_000
 # Frequencies so close are the same.
 _SAME = 1e-6
 
@@ -88,6 +90,29 @@ def read_profile(config: ThermalConfig) -> CpuProfile:
         inferences={name: profile.inferences[name] for name in names},
         throttling=replace(profile.throttling, **given),
     )
+
+
+def check_lengths(profile: CpuProfile, config: ThermalConfig) -> None:
+    """Check that runs end, and before long.
+
+    Raises
+    ------
+    VoltileError
+    """
+    if not 0 < config.duration < inf:
+        raise VoltileError(
+            f"the duration of traces must be positive and finite, not {config.duration:g} s"
+        )
+    period = profile.throttling.period
+    if not period > 0:
+        raise VoltileError(f"a polling period must be positive and finite, not {period * 1e3:g} ms")
+    nominal = max(item.latency for item in profile.inferences.values())
+    longest = max(config.duration, config.counts[-1] * nominal)
+    if longest / period > _MOST_POLLS:
+        raise VoltileError(
+            f"{longest:g} s polled every {period * 1e3:g} ms make more than {_MOST_POLLS:g} polls: "
+            f"take fewer inferences, or a longer period"
+        )
 
 
 def _with_levels(cpu: Cpu, vf: Path) -> Cpu:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from voltile.core import RunRecord, VoltileError, executor, file_hash
 from voltile.flows.output_files import refuse_overwriting, write_csv
-from voltile.flows.thermal.config import ThermalConfig, read_profile
+from voltile.flows.thermal.config import ThermalConfig, check_lengths, read_profile
 from voltile.flows.thermal.tables import (
     CORE_COLUMNS,
     LEVEL_COLUMNS,
@@ -182,14 +181,11 @@ def run_thermal(
         plot_traces,
     )
 
-    inputs = [path for path in (config.vf, Path(config.cpu)) if path and path.is_file()]
-    refuse_overwriting(inputs, out, THERMAL_OUTPUTS)
-    if not 0 < config.duration < inf:
-        raise VoltileError(
-            f"the duration of traces must be positive and finite, not {config.duration:g} s"
-        )
-    hashes = {str(path): file_hash(path) for path in inputs}
     profile = read_profile(config)
+    inputs = [*profile.files, *([config.vf] if config.vf else [])]
+    refuse_overwriting(inputs, out, THERMAL_OUTPUTS)
+    check_lengths(profile, config)
+    hashes = {str(path): file_hash(path) for path in inputs}
     most = profile.cpu.cores - 1
     cores = most if config.cores is None else config.cores
     if config.cores is not None and not 1 <= cores <= most:

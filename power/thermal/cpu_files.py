@@ -48,12 +48,15 @@ class CpuProfile:
     inferences : mapping of name to Inference
     note : str
         What a user must know of where it comes from; empty: nothing.
+    files : tuple of Path
+        What it is read from.
     """
 
     cpu: Cpu
     inferences: Mapping[str, Inference]
     throttling: Throttling
     note: str = ""
+    files: tuple[Path, ...] = ()
 
 
 def read_cpu_profile(path: Path) -> CpuProfile:
@@ -72,7 +75,8 @@ def read_cpu_profile(path: Path) -> CpuProfile:
 
 
 def _profile(top: TomlSection, path: Path) -> CpuProfile:
-    table = read_vf_table(path.parent / top.text("vf"))
+    levels = path.parent / top.text("vf")
+    table = read_vf_table(levels)
     with top.section("leakage") as section:
         temperatures = np.array(section.numbers("temperatures_c", -100, 300, 2))
         powers = np.array(section.numbers("powers_w", 0, _MOST, 2))
@@ -101,7 +105,7 @@ def _profile(top: TomlSection, path: Path) -> CpuProfile:
             with workloads.section(name) as section:
                 latency = section.number("latency_ms", 1e-3, _MOST, 1e-3)
                 inferences[name] = Inference(name, latency, section.number("power_w", 0, _MOST))
-    return CpuProfile(cpu, inferences, throttling)
+    return CpuProfile(cpu, inferences, throttling, files=(path, levels))
 
 
 def _network(top: TomlSection, ambient: float) -> ThermalNetwork:

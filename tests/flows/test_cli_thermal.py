@@ -98,7 +98,7 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
     time = np.array([float(row["time_s"]) for row in trace])
     assert heat == pytest.approx(25 + 37.96875 * (1 - np.exp(-time / 2)), abs=1e-2)
     record = json.loads((out / "thermal.json").read_text())
-    assert list(record["inputs"]) == [str(cpu)]
+    assert list(record["inputs"]) == [str(cpu), str(tmp_path / "levels.csv")]
     shown = capsys.readouterr().out
     assert "shut down" in shown and "33.3%" in shown and "out/vf_opt.csv" in shown
 
@@ -115,6 +115,8 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
         (("--low", "nan"), "the low of throttling must be finite, not nan"),
         (("--low", "0"), "levels.csv has no level of 0 MHz: 1000, 1500, 2000"),
         (("--period", "-1"), "a polling period must be positive and finite, not -1 ms"),
+        (("--period", "1e-5"), "30.6 s polled every 1e-05 ms make more than 1e+07 polls"),
+        (("--out", "."), "output folder . would overwrite the input {levels}"),
         (("--duration", "nan"), "the duration of traces must be positive and finite, not nan s"),
         (("--inferences", "0"), "--inferences must be FIRST:LAST:STEP"),
         (("--inferences", "5:0"), "--inferences must be FIRST:LAST:STEP"),
@@ -130,9 +132,11 @@ def test_thermal_rejects_what_it_cannot_use(
 ):  # fmt: skip
     (tmp_path / "slow.csv").write_text("frequency_mhz,vdd_v\n1000,0.9\n1500,1\n")
     (tmp_path / "down.csv").write_text("frequency_mhz,vdd_v\n1000,0.9\n2000,0.8\n")
-    code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--workers", "1", *arguments)
+    code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--workers", "1", "--inferences",
+                   "20:1020:500", "--duration", "20", *arguments)
     assert code == 2
-    assert message.format(cpu=cpu) in " ".join(capsys.readouterr().err.split())
+    message = message.format(cpu=cpu, levels=tmp_path / "levels.csv")
+    assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "runs").exists()
 
 
