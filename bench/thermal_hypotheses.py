@@ -2,13 +2,16 @@
 
     python bench/thermal_hypotheses.py
 
-The dissertation does not tell these, and does not exclude them. Each is put alone into the model of
-bench/thermal_governors.py, with all assumptions in the middle; none is fitted to anything. Prints
-the figures of dissertation 4.2.3 under each, then how often the reactive governor changes levels.
+The dissertation does not tell these, and does not exclude them. Each is put alone, but for one
+pair, into the model of bench/thermal_governors.py, with all assumptions in the middle; none is
+fitted to anything. Prints the figures of dissertation 4.2.3 under each, then how often the reactive
+governor changes levels, and the voltage at which a steady VF_opt takes the mean power of the
+reactive governor as measured.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 from thermal_governors import COUNTS, DURATION, MEASURED, NETWORKS, figures, possible
@@ -73,6 +76,11 @@ def main() -> None:
          possible(exynos5422_profile(ThermalAssumptions(leakage_share=0.5))))  # fmt: skip
     print("\nReactive governor, changes of the level per second: " + ", ".join(
         f"{name} {changes_per_second(base, name):.1f}" for name in NETWORKS))  # fmt: skip
+    for name, over, best in zip(
+        NETWORKS, MEASURED[SHOWN[0]], MEASURED[SHOWN[2]], strict=True
+    ):
+        if over is not None:
+            print(f"Equal mean power, {name}: {best} GHz at {equal_power_vdd(over, best):.3f} V")
 
 
 def with_vdd(profile: CpuProfile, frequency: Sequence[float], vdd: Sequence[float]) -> CpuProfile:
@@ -163,6 +171,16 @@ def changes_per_second(profile: CpuProfile, name: str) -> float:
         profile.cpu, profile.inferences[name], policy, by.period, duration=DURATION
     )
     return np.count_nonzero(np.diff(run.level)) / DURATION
+
+
+def equal_power_vdd(overhead: float, best: float) -> float:
+    """Return the voltage of a level [GHz] that takes the mean power of alternating 2 and 0.9 GHz.
+
+    With power f Vdd^2 and no more, at the shares of time that a measured overhead [%] tells of.
+    """
+    slow = (1 - 1 / (1 + overhead / 100)) / (1 - 0.9 / 2)
+    mean = (1 - slow) + slow * 0.9 / 2 * (0.8875 / 1.3625) ** 2
+    return 1.3625 * sqrt(mean / (best / 2))
 
 
 def cell(values: Sequence[float | None]) -> str:
