@@ -229,12 +229,13 @@ def budget_command(
     unit, factor = energy_unit(done.energy)
     switch = float(done.switch_energy.sum())
     typer.echo(
-        f"{result.network}: {done.inferences.sum()} inferences, {done.energy * factor:.4g} {unit}, "
-        f"{switch * factor:.3g} {unit} of it for {done.switches} switches"
+        f"{result.lookup.network}: {done.inferences.sum()} inferences, "
+        f"{done.energy * factor:.4g} {unit}, {switch * factor:.3g} {unit} of it for "
+        f"{done.switches} switches"
     )
-    if not result.switches_known:
+    if result.lookup.reconfiguration is None:
         typer.echo("note: what a switch takes is not known to this search, and not counted")
-    if result.points.top_1 is not None and done.inferences.sum():
+    if result.lookup.points.top_1 is not None and done.inferences.sum():
         typer.echo(f"mean accuracy: {done.mean_accuracy:.2%}")
     if not done.met.all():
         over = int((~done.met).sum())
