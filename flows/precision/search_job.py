@@ -246,7 +246,7 @@ def _checkpoint(
     key = stage_key(
         model=file_hash(inputs.model), calibration=file_hash(inputs.calibration.path),
         calset=len(inputs.calibration), pe=config.pe, truncate=config.truncate,
-        parameters=asdict(config.parameters), energy=energy.energy.tolist(),
+        parameters=config.parameters.of_populations, energy=energy.energy.tolist(),
     )  # fmt: skip
     folder = out / "stages"
     folder.mkdir(parents=True, exist_ok=True)

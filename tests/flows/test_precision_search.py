@@ -147,6 +147,16 @@ def test_an_interrupted_search_ends_as_one_that_was_not(tmp_path, precisions):
     assert [item.name for item in tmp_path.iterdir()] == ["search.npz"]
 
 
+def test_another_resolution_chooses_among_the_same_populations(tmp_path):
+    divergence, energy = made_divergence(15, 2, seed=8)
+    path = tmp_path / "search.npz"
+    search(divergence, energy, SMALL, path)
+    finished, fine = Counted(divergence), replace(SMALL, resolution=0.01)
+    found = search(finished, energy, fine, path)
+    assert len(finished.asked) == 1, "that which shows that it is the same network"
+    assert_same(found, search(divergence, energy, fine))
+
+
 def test_a_seed_decides():
     divergence, energy = made_divergence(15, 2, seed=8)
     assert_same(search(divergence, energy, SMALL), search(divergence, energy, SMALL))
