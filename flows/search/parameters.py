@@ -42,7 +42,7 @@ class SearchParameters:
 
     @property
     def of_populations(self) -> dict[str, Any]:
-        """Those that populations depend on: all but the resolution, which chooses among the last."""
+        """Those that populations depend on: all but the resolution, which chooses in the last."""
         return {name: value for name, value in asdict(self).items() if name != "resolution"}
 
     def __post_init__(self) -> None:

@@ -432,7 +432,4 @@ def test_keyword_spotting(keyword_spotting, voltile, tmp_path):
     assert "11 layers of 2 precisions, 100 inputs" in err
     # Of 16 bits, within one of 300 of floating point (Table 3.2: FX16 is as good as FP32).
     assert abs(float(points[0]["top1_test"]) - 0.9) < 1.01 / 300
-    code, _, err = voltile("search", model, "--calibration", data, "--exhaustive", "--out", "all")
-    assert code == 2 and "11 layers of 3 precisions have 177147" in err
-    assert not (tmp_path / "all").exists()
     assert float(points[-1]["saving"]) > 0.1 and float(points[-1]["kl_divergence"]) <= 0.5
