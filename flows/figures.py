@@ -15,9 +15,9 @@ LOW, HIGH = "#56B4E9", "#D55E00"
 _DPI = 150
 DIGIT = 5.2
 """Width of a digit of 8 points [pt]."""
-# Of a number beside a point: its height, half of a marker [pt], and where its middle may be, in
-# units of the nearest place that is clear of its own marker.
-_HEIGHT, _MARKER = 8.0, 5.0
+# Of a number beside a point: its height, half of a marker, the space to another [pt], and where its
+# middle may be, in units of the nearest place that is clear of its own marker.
+_HEIGHT, _MARKER, _GAP = 8.0, 5.0, 2.5
 _SIDES = np.array([(1, 1), (-1, -1), (-1, 1), (1, -1), (0, 1), (0, -1)])
 _PLACES = np.concatenate([_SIDES, 1.8 * _SIDES])
 
@@ -58,7 +58,7 @@ def number_points(axis: Any, x: FloatArray, y: FloatArray) -> None:
     to_points = 72 / axis.figure.dpi
     points = axis.transData.transform(np.column_stack([x, y])) * to_points
     texts = [str(number) for number in range(len(points))]
-    widths = np.array([DIGIT * len(text) for text in texts])
+    widths = np.array([DIGIT * len(text) + _GAP for text in texts])
     middles = free_places(points, widths, axis.get_window_extent().get_points() * to_points)
     for row in np.flatnonzero(np.isfinite(middles[:, 0])):
         axis.annotate(
