@@ -72,7 +72,7 @@ def free_places(points: FloatArray, widths: FloatArray, frame: FloatArray) -> Fl
     """Return the middles of labels beside points, NaN where a label has no room.
 
     In the order of the points each takes the first place that is clear of all points, of the labels
-    before and of the frame.
+    before and of the frame, and nearer to its point than to any other.
 
     Parameters
     ----------
@@ -89,7 +89,8 @@ def free_places(points: FloatArray, widths: FloatArray, frame: FloatArray) -> Fl
         half = np.array([width, _HEIGHT]) / 2
         for middle in points[row] + _PLACES * (half + _MARKER + 0.1):
             clear = (np.abs(middle - middles) > half + halves).any(axis=1).all()
-            if clear and (middle - half > frame[0]).all() and (middle + half < frame[1]).all():
+            inside = (middle - half > frame[0]).all() and (middle + half < frame[1]).all()
+            if clear and inside and np.hypot(*(points - middle).T).argmin() == row:
                 found[row] = middle
                 middles, halves = np.vstack([middles, middle]), np.vstack([halves, half])
                 break

@@ -34,7 +34,7 @@ def test_numbers_lie_over_nothing(width):
     # The nearest point of a number is its own.
     for text, box in zip(texts, boxes, strict=True):
         distance = np.hypot(*(points - (box.max + box.min) / 2).T)
-        assert distance[int(text.get_text())] < distance.min() + 8 * figure.dpi / 72
+        assert distance[int(text.get_text())] < distance.min() + figure.dpi / 72
 
 
 def test_the_first_place_is_to_the_upper_right_and_there_may_be_none():
