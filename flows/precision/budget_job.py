@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voltile.core import RunRecord, VoltileError, file_hash
 from voltile.flows.output_files import refuse_overwriting, write_csv
@@ -22,28 +22,44 @@ BUDGET_RUN_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class BudgetResult:
-    """What the controller did.
+class Lookup:
+    """A look-up table of operating points.
 
     Attributes
     ----------
     network : str
         Name.
+    subject : str
+        On what and by which energies, for captions.
     points : PrecisionPoints
-        Those of the look-up table, with the accuracy that is known best.
+        With the accuracy that is known best.
+    reconfiguration : ndarray, shape (layers, precisions), or None
+        To make the weights of a layer those of a precision [J]; None when it is not known.
+    """
+
+    network: str
+    subject: str
+    points: PrecisionPoints
+    reconfiguration: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class BudgetResult:
+    """What the controller did.
+
+    Attributes
+    ----------
+    lookup : Lookup
+        The points that it had.
     run : BudgetRun
         Over time.
     rate : float
         Inferences per second [1/s].
-    switches_known : bool
-        Whether the energy of switches is counted.
     """
 
-    network: str
-    points: PrecisionPoints
+    lookup: Lookup
     run: BudgetRun
     rate: float
-    switches_known: bool
 
 
 def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> BudgetResult:
@@ -68,14 +84,14 @@ def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> Budget
 
     table = run_folder / "lookup.json"
     refuse_overwriting([budget, table], out, BUDGET_OUTPUTS)
-    name, points, costs = read_lookup(table)
-    known = costs is not None
+    lookup = read_lookup(table)
+    points, costs = lookup.points, lookup.reconfiguration
     blind = replace(points, top_1=None)
     zero = np.zeros((points.settings.shape[1], int(points.settings.max(initial=0)) + 1))
     run = run_under_budget(blind, read_budget(budget), rate, zero if costs is None else costs)
     if points.top_1 is not None:
         run = replace(run, accuracy=points.top_1[run.point])
-    result = BudgetResult(name, points, run, rate, known)
+    result = BudgetResult(lookup, run, rate)
     out.mkdir(parents=True, exist_ok=True)
     for item in BUDGET_OUTPUTS:
         (out / item).unlink(missing_ok=True)
@@ -90,8 +106,8 @@ def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> Budget
     return result
 
 
-def read_lookup(path: Path) -> tuple[str, PrecisionPoints, np.ndarray[Any, Any] | None]:
-    """Read a look-up table: name, operating points, energy of reconfiguration [J].
+def read_lookup(path: Path) -> Lookup:
+    """Read the `lookup.json` of a search.
 
     Raises
     ------
@@ -102,23 +118,28 @@ def read_lookup(path: Path) -> tuple[str, PrecisionPoints, np.ndarray[Any, Any] 
         content = json.loads(path.read_text())
         if content["schema"] != LOOKUP_SCHEMA:
             raise VoltileError(f"{path} has schema {content['schema']}, not {LOOKUP_SCHEMA}")
-        modes, points = list(content["precisions"]), content["points"]
-        layers = [layer["layer"] for layer in points[0]["layers"]]
+        modes, rows = list(content["precisions"]), content["points"]
+        layers = [layer["layer"] for layer in rows[0]["layers"]]
         settings = np.array(
-            [[modes.index(layer["precision"]) for layer in point["layers"]] for point in points]
+            [[modes.index(layer["precision"]) for layer in point["layers"]] for point in rows]
         )
-        energy = np.array([point["energy_pj"] for point in points], np.float64) * 1e-12
-        divergence = np.array([point["kl_divergence"] for point in points], np.float64)
+        energy = np.array([point["energy_pj"] for point in rows], np.float64) * 1e-12
+        divergence = np.array([point["kl_divergence"] for point in rows], np.float64)
         shares = [
             point["top1_calibration" if point["top1_test"] is None else "top1_test"]
-            for point in points
+            for point in rows
         ]
         top_1 = None if None in shares else np.array(shares, np.float64)
         costs = content["reconfiguration_pj"]
         known = None if costs is None else 1e-12 * np.array(
             [[costs[name][mode] for mode in modes] for name in layers], np.float64
         )  # fmt: skip
-        return content["network"], PrecisionPoints(settings, energy, divergence, top_1), known
+        subject = (
+            f"{content['network']} on {content['element']} elements; energy: {content['policy']} "
+            f"at {content['reference_vdd_v']:g} V"
+        )
+        points = PrecisionPoints(settings, energy, divergence, top_1)
+        return Lookup(content["network"], subject, points, known)
     except OSError as error:
         raise VoltileError(
             f"{path} cannot be read ({error.strerror}); first run: voltile search"

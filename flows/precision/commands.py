@@ -71,7 +71,11 @@ def search_command(
     truncate: Truncate = False,
     exhaustive: Annotated[
         bool,
-        typer.Option("--exhaustive", help="Compare with all settings, up to 16384 of them."),
+        typer.Option(
+            "--exhaustive",
+            help="Compare with all settings, up to 177147 of them: "
+            "17 layers of two precisions, 11 of three.",
+        ),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Output folder. [runs/search-MODEL]")
@@ -229,12 +233,13 @@ def budget_command(
     unit, factor = energy_unit(done.energy)
     switch = float(done.switch_energy.sum())
     typer.echo(
-        f"{result.network}: {done.inferences.sum()} inferences, {done.energy * factor:.4g} {unit}, "
-        f"{switch * factor:.3g} {unit} of it for {done.switches} switches"
+        f"{result.lookup.network}: {done.inferences.sum()} inferences, "
+        f"{done.energy * factor:.4g} {unit}, {switch * factor:.3g} {unit} of it for "
+        f"{done.switches} switches"
     )
-    if not result.switches_known:
+    if result.lookup.reconfiguration is None:
         typer.echo("note: what a switch takes is not known to this search, and not counted")
-    if result.points.top_1 is not None and done.inferences.sum():
+    if result.lookup.points.top_1 is not None and done.inferences.sum():
         typer.echo(f"mean accuracy: {done.mean_accuracy:.2%}")
     if not done.met.all():
         over = int((~done.met).sum())

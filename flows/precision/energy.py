@@ -52,6 +52,11 @@ class PrecisionEnergy:
     reconfiguration: FloatArray | None
 
     @property
+    def operating_point(self) -> str:
+        """Of the table, for captions."""
+        return f"energy: {self.policy} at {self.reference_vdd:g} V"
+
+    @property
     def full(self) -> float:
         """Of an inference at full precision [J]."""
         return float(self.energy[:, 0].sum()) + self.others

@@ -81,6 +81,15 @@ class PrecisionInputs:
         return tuple(dict.fromkeys([self.model, *sets]))
 
     @property
+    def subject(self) -> str:
+        """What was quantised how, for captions."""
+        element, weights = self.network.element, "rounded" if self.network.rounding else "truncated"
+        return (
+            f"{self.model.stem} on {element.name} elements of {element.width} bits, {weights} "
+            f"weights, calibrated on {len(self.calibration)} inputs"
+        )
+
+    @property
     def layers(self) -> list[LayerShape]:
         """Shapes of the layers that take a precision, in the order of a setting."""
         shapes = {layer.name: layer for layer in self.workload.layers}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from voltile.core import RunRecord, VoltileError, file_hash, write_atomically
 from voltile.flows.output_files import refuse_overwriting, write_csv
-from voltile.flows.precision.energy import chosen_pe, read_precision_energy
+from voltile.flows.precision.energy import PrecisionEnergy, chosen_pe, read_precision_energy
 from voltile.flows.precision.inputs import (
     CALSET,
     DataSet,
@@ -79,8 +79,8 @@ class MultilevelResult:
 
     Attributes
     ----------
-    effort_unit : str
-        operations, or pJ.
+    energy : PrecisionEnergy or None
+        What the effort is taken from; operations without one.
     full_effort : float
         At full precision, in the unit of the rows: operations or J.
     full_accuracy : ndarray, shape (levels,)
@@ -93,10 +93,15 @@ class MultilevelResult:
     inputs: PrecisionInputs
     cuts: tuple[Cut, ...]
     rows: tuple[TableRow, ...]
-    effort_unit: str
+    energy: PrecisionEnergy | None
     full_effort: float
     full_accuracy: NDArray[np.float64]
     evaluations: int
+
+    @property
+    def effort_unit(self) -> str:
+        """Unit of the effort in the files."""
+        return "pJ" if self.energy else "operations"
 
 
 def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
@@ -131,7 +136,10 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
             f"not {max(levels)}"
         )
     cuts = tuple(hierarchy.cut(level, outputs) for level in sorted(set(levels)))
-    effort, unit = _effort(config, inputs)
+    energy = None
+    if config.energy:
+        energy = read_precision_energy(config.energy, inputs, config.policy, config.vdd)
+    effort = energy.energy if energy else _operations(inputs)
     calibration = _level_accuracy(calibrating, inputs.calibration, cuts)
     test = None
     if inputs.test:
@@ -140,7 +148,7 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
     rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test)
     reached = (test or calibration)(full[0])
     result = MultilevelResult(
-        config, inputs, cuts, tuple(rows), unit, float(effort[:, 0].sum()), reached,
+        config, inputs, cuts, tuple(rows), energy, float(effort[:, 0].sum()), reached,
         calibration.evaluations,
     )  # fmt: skip
     _write(result, out)
@@ -170,15 +178,12 @@ def _classes(path: Path | None, outputs: int) -> list[str]:
     return names
 
 
-def _effort(config: MultilevelConfig, inputs: PrecisionInputs) -> tuple[NDArray[np.float64], str]:
-    if config.energy:
-        table = read_precision_energy(config.energy, inputs, config.policy, config.vdd)
-        return table.energy, "pJ"
+def _operations(inputs: PrecisionInputs) -> NDArray[np.float64]:
     biases = [
         layer.bias * layer.out_channels * layer.out_height * layer.out_width
         for layer in inputs.layers
     ]
-    return operations(inputs.macs(), biases, list(inputs.network.element.products)), "operations"
+    return operations(inputs.macs(), biases, list(inputs.network.element.products))
 
 
 def _level_accuracy(

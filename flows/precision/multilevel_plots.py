@@ -16,15 +16,15 @@ _MARKERS = "os^Dvp"
 
 
 def plot_multilevel(result: "MultilevelResult", path: Path) -> None:
-    """Draw a curve per level from full precision on: accuracy over the saving.
+    """Draw a curve per level from full precision to the lowest target: accuracy over the saving.
 
     On the test set, where there is one.
     """
-    figure, axes = new_figure(6.4, 4.4)
+    figure, axes = new_figure(6.4, 4.6)
     axis = axes[0, 0]
     for number, cut in enumerate(result.cuts):
         rows = sorted(
-            (row for row in result.rows if row.level == cut.level), key=lambda row: row.saving
+            (row for row in result.rows if row.level == cut.level), key=lambda row: -row.target
         )
         reached = [result.full_accuracy[number], *(row.difference + row.target for row in rows)]
         axis.plot(
@@ -32,21 +32,17 @@ def plot_multilevel(result: "MultilevelResult", path: Path) -> None:
             f"-{_MARKERS[number % len(_MARKERS)]}", color=_COLOURS[number % len(_COLOURS)], ms=5,
             label=f"L = {cut.level}, {len(cut.classes)} classes",
         )  # fmt: skip
-    what = "energy" if result.effort_unit == "pJ" else "operations"
-    data, of = (
-        (result.inputs.test, "test") if result.inputs.test
-        else (result.inputs.calibration, "calibration")
-    )  # fmt: skip
-    axis.set_xlabel(f"saving of {what} [%]")
+    inputs, energy = result.inputs, result.energy
+    data, of = (inputs.test, "test") if inputs.test else (inputs.calibration, "calibration")
+    axis.set_xlabel(f"saving of {'energy' if energy else 'operations'} [%]")
     axis.set_ylabel("top-1 accuracy [%]")
     axis.set_title(f"{len(data)} inputs of the {of} set", fontsize=9)
     axis.grid(alpha=0.3)
     axis.margins(0.08)
-    axis.legend(fontsize=8)
-    network = result.inputs.network
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=4,
+                  frameon=False, fontsize=8)  # fmt: skip
+    effort = energy.operating_point if energy else "operations of 4 x 4 bits"
     figure.supxlabel(
-        f"{result.inputs.model.stem} on {network.element.name} elements of "
-        f"{network.element.width} bits, {len(result.inputs.calibration)} inputs for calibration",
-        fontsize=8.5,
+        f"{inputs.subject}\n{effort}; from full precision to the lowest target", fontsize=8
     )
     save_figure(figure, path)

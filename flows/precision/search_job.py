@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,16 +201,19 @@ def run_search(
         f"precisions, {len(inputs.calibration)} inputs for calibration; energy of {pe} elements "
         f"from {table}, {energy.policy} at {energy.reference_vdd:g} V"
     )
+    parameters, divergences = config.parameters, _divergences_of(config, inputs)
     with meter.stage("search"):
-        parameters = config.parameters
         found = search(
-            divergence, energy.energy, parameters, _checkpoint(config, inputs, energy, out),
+            divergence, energy.energy, parameters,
+            _kept(out, "search", ".npz", parameters=parameters.of_populations,
+                  energy=energy.energy.tolist(), **divergences),
             lambda done: progress("search", done, parameters.evaluations),
         )  # fmt: skip
     check = None
     if config.exhaustive:
+        kept = _kept(out, "all", ".f64", **divergences)
         with meter.stage("all settings"):
-            check = _checked(divergence, energy, found, parameters.threshold, progress)
+            check = _checked(divergence, energy, found, parameters.threshold, progress, kept)
     with meter.stage("accuracy"):
         points = _with_full(found.points, energy)
         calibration, test = _top_1s(inputs, evaluator, tester, points.settings)
@@ -239,19 +243,20 @@ def _top_1s(
     return calibration, accuracies(tester, inputs.test, settings)
 
 
-def _checkpoint(
-    config: SearchConfig, inputs: PrecisionInputs, energy: PrecisionEnergy, out: Path
-) -> Path:
-    """Return the file that keeps this search; those of other searches are deleted."""
-    key = stage_key(
-        model=file_hash(inputs.model), calibration=file_hash(inputs.calibration.path),
-        calset=len(inputs.calibration), pe=config.pe, truncate=config.truncate,
-        parameters=asdict(config.parameters), energy=energy.energy.tolist(),
-    )  # fmt: skip
+def _divergences_of(config: SearchConfig, inputs: PrecisionInputs) -> dict[str, Any]:
+    """Return what the divergence of a setting depends on."""
+    return {
+        "model": file_hash(inputs.model), "calibration": file_hash(inputs.calibration.path),
+        "calset": len(inputs.calibration), "pe": config.pe, "truncate": config.truncate,
+    }  # fmt: skip
+
+
+def _kept(out: Path, name: str, suffix: str, **made_from: Any) -> Path:
+    """Return the file that keeps how far a stage is; those of other inputs are deleted."""
     folder = out / "stages"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"search-{key[:16]}.npz"
-    for other in set(folder.glob("search-*.npz")) - {path}:
+    path = folder / f"{name}-{stage_key(**made_from)[:16]}{suffix}"
+    for other in set(folder.glob(f"{name}-*{suffix}")) - {path}:
         other.unlink()
     return path
 
@@ -262,10 +267,11 @@ def _checked(
     found: SearchResult,
     threshold: float,
     progress: Callable[[str, int, int], None],
+    kept: Path,
 ) -> Check:
     layers, precisions = energy.energy.shape
     every = exhaustive_points(
-        divergence, energy.energy,
+        divergence, energy.energy, kept=kept,
         progress=lambda done: progress("all settings", done, precisions**layers),
     )  # fmt: skip
     front = exhaustive_front(every, threshold)

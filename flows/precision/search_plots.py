@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from voltile.flows.figures import new_figure, save_figure
+from voltile.flows.figures import new_figure, number_points, save_figure
 
 if TYPE_CHECKING:
     from voltile.flows.precision.search_job import SearchJobResult
@@ -18,23 +19,23 @@ _STEPS = (("#BBBBBB", "o"), ("#56B4E9", "s"), ("#E69F00", "^"))
 def plot_front(result: "SearchJobResult", path: Path) -> None:
     """Draw KL divergence and, where labels are known, the loss of accuracy over the energy."""
     known = not np.isnan(result.top_1).any()
-    figure, axes = new_figure(10 if known else 5.4, 4.2, 1 + known)
+    figure, axes = new_figure(10 if known else 6.2, 4.6, 1 + known)
     _divergences(axes[0, 0], result)
     if known:
-        axis, relative = axes[0, 1], 1 - result.saving
-        loss = 100 * (result.top_1[0] - result.top_1)
-        axis.plot(relative[0], loss[0], "o", color=_FULL, label="full precision")
-        axis.plot(relative[1:], loss[1:], "x", color=_POINT, mew=2, ms=8, label="operating points")
-        _number(axis, relative, loss)
+        axis = axes[0, 1]
         data = result.inputs.test or result.inputs.calibration
         what = "test" if result.inputs.test else "calibration"
+        _points(axis, result, 100 * (result.top_1[0] - result.top_1))
         axis.set_ylabel("loss of top-1 accuracy [%]")
         axis.set_title(f"{len(data)} inputs of the {what} set", fontsize=9)
+    for axis in axes[0]:
+        axis.set_xlabel("energy / full precision")
         axis.grid(alpha=0.3)
         axis.margins(0.08)
-        axis.set_xlabel("energy / full precision")
-        axis.legend(fontsize=8)
-    figure.supxlabel(_subject(result), fontsize=8.5)
+    _describe(figure, axes[0, 0], result)
+    number_points(axes[0, 0], 1 - result.saving, result.points.divergence)
+    if known:
+        number_points(axes[0, 1], 1 - result.saving, 100 * (result.top_1[0] - result.top_1))
     save_figure(figure, path)
 
 
@@ -53,17 +54,10 @@ def _divergences(axis: Any, result: "SearchJobResult") -> None:
                   drawstyle="steps-pre", label="front of all settings")  # fmt: skip
     if np.isfinite(threshold):
         axis.axhline(threshold, color="black", ls=":", lw=1, label="threshold")
-    relative = points.energy / unit
-    axis.plot(relative[0], 0, "o", color=_FULL, label="full precision")
-    axis.plot(relative[1:], points.divergence[1:], "x", color=_POINT, mew=2, ms=8,
-              label="operating points")  # fmt: skip
-    _number(axis, relative, points.divergence)
-    axis.set_ylim(-0.04 * top, top)
+    _points(axis, result, points.divergence)
+    axis.set_ylim(-0.06 * top, top)
     axis.set_title(f"{len(result.inputs.calibration)} inputs of the calibration set", fontsize=9)
-    axis.set_xlabel("energy / full precision")
-    axis.set_ylabel("KL divergence")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    axis.set_ylabel("KL divergence [nat]")
 
 
 def plot_population(result: "SearchJobResult", path: Path) -> None:
@@ -87,26 +81,30 @@ def plot_population(result: "SearchJobResult", path: Path) -> None:
     axis.set_xscale("symlog", linthresh=0.1, linscale=0.5)
     axis.set_xlim(left=-0.01)
     axis.xaxis.set_major_formatter("{x:g}")
-    axis.set_xlabel("KL divergence, logarithmic above 0.1")
+    axis.set_xlabel("KL divergence [nat], logarithmic above 0.1")
     axis.set_ylabel("energy / full precision")
     axis.grid(alpha=0.3)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=5,
-                  frameon=False, fontsize=8, columnspacing=1.2, handletextpad=0.3)  # fmt: skip
-    figure.supxlabel(_subject(result), fontsize=8.5)
+    _describe(figure, axis, result)
     save_figure(figure, path)
 
 
-def _number(axis: Any, xs: Any, ys: Any) -> None:
-    for number, (x, y) in enumerate(zip(xs, ys, strict=True)):
-        # To both sides in turn, as neighbours are often close.
-        side = (5, 5) if number % 2 == 0 else (-11, -10)
-        axis.annotate(str(number), (x, y), xytext=side, textcoords="offset points", fontsize=8)
+def _points(axis: Any, result: "SearchJobResult", values: NDArray[np.float64]) -> None:
+    """Draw something of full precision and of the operating points over their energy."""
+    relative = 1 - result.saving
+    axis.plot(relative[0], values[0], "o", color=_FULL, label="full precision")
+    axis.plot(relative[1:], values[1:], "x", color=_POINT, mew=2, ms=8, label="operating points")
 
 
-def _subject(result: "SearchJobResult") -> str:
-    network = result.inputs.network
-    return (
-        f"{result.inputs.model.stem} on {network.element.name} elements of {network.element.width} "
-        f"bits, {'rounded' if network.rounding else 'truncated'} weights; {result.energy.policy} "
-        f"at {result.energy.reference_vdd:g} V"
+def _describe(figure: Any, axis: Any, result: "SearchJobResult") -> None:
+    """Write the legend of an axis above, and below of what and by which settings the picture is."""
+    told = result.config.parameters
+    penalty = f"penalty above a KL divergence of {told.threshold:g}"
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=5,
+                  frameon=False, fontsize=8, columnspacing=1.2, handletextpad=0.3)  # fmt: skip
+    figure.supxlabel(
+        f"{result.inputs.subject}\n{result.energy.operating_point}; {told.evaluations} evaluations "
+        f"in populations of {told.population}, seed {told.seed}\n"
+        f"{penalty if np.isfinite(told.threshold) else 'no penalty'}; operating points at a "
+        f"resolution of {told.resolution:.3g} of the ranges",
+        fontsize=8,
     )

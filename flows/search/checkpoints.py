@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from voltile.flows.search.parameters import SearchParameters
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass
@@ -51,7 +51,7 @@ def write_checkpoint(
     text = json.dumps(
         {
             "version": _VERSION,
-            "parameters": asdict(parameters),
+            "parameters": parameters.of_populations,
             "evaluations": state.evaluations,
             "random": state.rng.bit_generator.state,
         }
@@ -87,7 +87,8 @@ def read_checkpoint(
         text = json.loads(str(stored["text"]))
         if text["version"] != _VERSION:
             raise VoltileError(f"{path} is of version {text['version']}, not {_VERSION}; delete it")
-        if text["parameters"] != asdict(parameters) or not np.array_equal(stored["energy"], energy):
+        same = text["parameters"] == parameters.of_populations
+        if not same or not np.array_equal(stored["energy"], energy):
             raise VoltileError(
                 f"{path} is of a search with other parameters or energies; delete it to begin anew"
             )

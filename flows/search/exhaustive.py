@@ -1,11 +1,12 @@
 """Every precision setting of a small network: the front that a search should find."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import VoltileError
+from voltile.core import VoltileError, write_atomically
 from voltile.flows.search.fronts import pareto_front
 from voltile.flows.search.objectives import Divergence, check_table, total_energy
 from voltile.sim.precision_points import PrecisionPoints
@@ -13,8 +14,8 @@ from voltile.sim.precision_points import PrecisionPoints
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-MOST_SETTINGS = 2**14
-"""That are tried: 14 layers of two precisions."""
+MOST_SETTINGS = 3**11
+"""That are tried: 17 layers of two precisions, 11 of three."""
 
 
 def all_settings(layers: int, precisions: int) -> IntArray:
@@ -47,6 +48,7 @@ def exhaustive_points(
     energy: FloatArray,
     chunk: int = 256,
     progress: Callable[[int], None] = lambda done: None,
+    kept: Path | None = None,
 ) -> PrecisionPoints:
     """Return all settings with their objectives.
 
@@ -60,20 +62,34 @@ def exhaustive_points(
         Settings per evaluation.
     progress : callable
         Is told how many settings are done.
+    kept : Path, optional
+        File of the divergences so far, written after every chunk; when it exists, only those that
+        it lacks are evaluated.
 
     Raises
     ------
     VoltileError
-        When there are more than `MOST_SETTINGS`.
+        When there are more than `MOST_SETTINGS`, or the file is damaged.
     """
     check_table(energy)
     check_number(*energy.shape)
     settings = all_settings(*energy.shape)
-    values = []
-    for start in range(0, len(settings), chunk):
-        values.append(divergence(settings[start : start + chunk]))
-        progress(min(start + chunk, len(settings)))
-    return PrecisionPoints(settings, total_energy(energy, settings), np.concatenate(values))
+    values = _read(kept, len(settings)) if kept is not None and kept.exists() else np.empty(0)
+    while len(values) < len(settings):
+        values = np.append(values, divergence(settings[len(values) : len(values) + chunk]))
+        if kept is not None:
+            with write_atomically(kept) as temporary:
+                temporary.write_bytes(values.tobytes())
+        progress(len(values))
+    return PrecisionPoints(settings, total_energy(energy, settings), values)
+
+
+def _read(path: Path, settings: int) -> FloatArray:
+    content = path.read_bytes()
+    values = np.frombuffer(content[: len(content) // 8 * 8])
+    if len(content) % 8 or len(values) > settings or not (values >= 0).all():
+        raise VoltileError(f"{path} has no divergences of these settings; delete it to begin anew")
+    return values
 
 
 def exhaustive_front(points: PrecisionPoints, threshold: float = np.inf) -> PrecisionPoints:

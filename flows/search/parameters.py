@@ -1,6 +1,7 @@
 """What the genetic search is told (dissertation Table 3.5)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from voltile.core import VoltileError
 
@@ -38,6 +39,11 @@ class SearchParameters:
     threshold: float = 0.5
     resolution: float = 0.1
     seed: int = 0
+
+    @property
+    def of_populations(self) -> dict[str, Any]:
+        """Those that populations depend on: all but the resolution, which chooses in the last."""
+        return {name: value for name, value in asdict(self).items() if name != "resolution"}
 
     def __post_init__(self) -> None:
         mutation = self.mutation_probability

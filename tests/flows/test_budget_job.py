@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from voltile.flows.precision import budget_plots
+
 BUDGET = "time_s,budget_j\n0,12e-6\n1,9e-6\n3,1e-6\n4,\n"
 
 
@@ -13,7 +15,7 @@ def lookup(precisions=("full", "half"), **changed):
     settings = (("full", "full"), ("half", "full"), ("half", "half"))
     content = {
         "schema": 1,
-        "network": "net",
+        "network": "net", "element": "dual", "policy": "same-supply", "reference_vdd_v": 1.0,
         "precisions": {name: {"vdd_v": 1.0, "frequency_hz": 1e9} for name in precisions},
         "reconfiguration_pj": {"a": {"full": 0, "half": 5e5}, "b": {"full": 0, "half": 2e5}},
         "points": [
@@ -98,3 +100,22 @@ def test_needs_a_finished_search(voltile, tmp_path):
     (tmp_path / "budget.csv").write_text(BUDGET)
     code, _, err = voltile("budget", "budget.csv", "--run", "nosuch", "--rate", 1)
     assert code == 2 and "first run: voltile search" in err
+
+
+def test_a_budget_that_nothing_needs_does_not_flatten_the_picture(run, tmp_path, monkeypatch):
+    """Full precision takes 10 µJ: the axis ends little above, with a mark for 1 J."""
+    drawn = []
+    monkeypatch.setattr(
+        budget_plots, "save_figure", lambda figure, path: drawn.append(figure) or path.touch()
+    )
+    assert run(budget="time_s,budget_j\n0,12e-6\n1,1\n2,9e-6\n2.001,5e-6\n9,\n")[0] == 0
+    (figure,) = drawn
+    energy = figure.axes[0]
+    assert energy.get_ylabel().endswith("[µJ]") and 10 < energy.get_ylim()[1] < 20
+    (mark,) = (line for line in energy.lines if "1000 mJ" in line.get_label())
+    assert list(mark.get_xdata()) == [1.5]
+    # A stretch of a millisecond has no room for its number; those at one point share theirs.
+    assert [text.get_text() for text in energy.texts] == ["0", "2"]
+    caption = figure.get_supxlabel()
+    assert "net on dual elements; energy: same-supply at 1 V" in caption
+    assert "10 inferences per second, 2 switches" in caption

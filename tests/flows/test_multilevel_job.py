@@ -9,6 +9,7 @@ import pytest
 from digits_case import DATA, LAYERS, MODEL
 
 from voltile.core import Precision
+from voltile.flows.precision import multilevel_plots
 from voltile.flows.precision.multilevel_job import MULTILEVEL_OUTPUTS
 from voltile.sim import SCALABLE, FixedPointNetwork, qdq_model, read_onnx
 
@@ -108,12 +109,18 @@ def test_default_targets_are_the_levels_at_full_precision(voltile, tmp_path):
     assert rows[0]["target"] == rows[2]["target"] < rows[1]["target"]
 
 
-def test_energy_as_the_effort(voltile, tmp_path):
+def test_energy_as_the_effort(voltile, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        multilevel_plots, "save_figure", lambda figure, path: drawn.append(figure) or path.touch()
+    )
     table = digits_case.energy_table(tmp_path / "table", "scalable")
     code, out, _ = voltile(
         "multilevel", "digits", "--energy", table, "--target", 0.9, "--out", "out"
     )
     assert code == 0 and "µJ" in out
+    assert "energy: same-supply at 1 V" in drawn[0].get_supxlabel()
+    assert drawn[0].axes[0].get_xlabel() == "saving of energy [%]"
     energy = {(row["layer"], row["precision"][0].upper()): float(row["total_pj"])
               for row in rows_of(table) if row["policy"] == "same-supply"}  # fmt: skip
     for row in rows_of(tmp_path / "out" / "multilevel.csv"):

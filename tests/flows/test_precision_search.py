@@ -147,6 +147,16 @@ def test_an_interrupted_search_ends_as_one_that_was_not(tmp_path, precisions):
     assert [item.name for item in tmp_path.iterdir()] == ["search.npz"]
 
 
+def test_another_resolution_chooses_among_the_same_populations(tmp_path):
+    divergence, energy = made_divergence(15, 2, seed=8)
+    path = tmp_path / "search.npz"
+    search(divergence, energy, SMALL, path)
+    finished, fine = Counted(divergence), replace(SMALL, resolution=0.01)
+    found = search(finished, energy, fine, path)
+    assert len(finished.asked) == 1, "that which shows that it is the same network"
+    assert_same(found, search(divergence, energy, fine))
+
+
 def test_a_seed_decides():
     divergence, energy = made_divergence(15, 2, seed=8)
     assert_same(search(divergence, energy, SMALL), search(divergence, energy, SMALL))
@@ -267,7 +277,26 @@ def test_exhaustive_points_are_all_settings_in_chunks():
     assert front.divergence.max() <= 0.3
 
 
+def test_exhaustive_points_go_on_from_what_is_kept(tmp_path):
+    divergence, energy = made_divergence(4, 3, seed=1)
+    whole, path = exhaustive_points(divergence, energy), tmp_path / "all.f64"
+    with pytest.raises(KeyboardInterrupt):
+        exhaustive_points(Counted(divergence, fail_at=60), energy, chunk=25, kept=path)
+    rest, done = Counted(divergence), []
+    found = exhaustive_points(rest, energy, chunk=25, kept=path, progress=done.append)
+    assert (found.divergence == whole.divergence).all() and (found.energy == whole.energy).all()
+    assert (len(rest.asked), done) == (31, [75, 81])
+    again = Counted(divergence)
+    assert (exhaustive_points(again, energy, kept=path).divergence == whole.divergence).all()
+    assert not again.asked
+    kept = path.read_bytes()
+    for damaged in (kept[:-3], kept + kept, np.full(3, np.nan).tobytes()):
+        path.write_bytes(damaged)
+        with pytest.raises(VoltileError, match=r"all\.f64 has no divergences of these settings"):
+            exhaustive_points(divergence, energy, kept=path)
+
+
 def test_exhaustive_points_rejects_a_large_network():
-    message = "all settings are tried up to 16384; 15 layers of 2 precisions have 32768"
+    message = "all settings are tried up to 177147; 18 layers of 2 precisions have 262144"
     with pytest.raises(VoltileError, match=f"^{message}$"):
-        exhaustive_points(lambda settings: np.zeros(len(settings)), np.ones((15, 2)))
+        exhaustive_points(lambda settings: np.zeros(len(settings)), np.ones((18, 2)))

@@ -133,6 +133,20 @@ def test_a_networkx_graph_serves():
     assert hierarchy.depth == dict(expected)
 
 
+def test_the_snippet_of_the_documentation(tmp_path, monkeypatch):
+    pytest.importorskip("networkx")
+    page = Path(__file__).parents[2] / "docs" / "precision_search.md"
+    snippet = page.read_text().split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    told = {}
+    exec(snippet, told)
+    assert told["cut"].classes == ("dish", "drink")
+    assert (told["dish"], told["drink"]) == pytest.approx((0.7, 0.3))
+    assert read_hierarchy(Path("hierarchy.csv")).depth == {
+        "food": 0, "dish": 1, "drink": 1, "pizza": 2, "soup": 2, "wine": 2
+    }  # fmt: skip
+
+
 BAD_EDGES = {
     "": "hierarchy has no edge",
     "a,b\nb,c\nc,a": "hierarchy has a cycle: a is a b is a c is a a",
