@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import VoltileError
-from voltile.power.thermal.cpu import Cpu, Inference
 from voltile.power.thermal.inference_run import run_inferences
 from voltile.power.thermal.policies import proactive
+from voltile.power.thermal.processor import Computed, Processor
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,7 +58,11 @@ class LevelStatistics:
 
 
 def level_statistics(
-    cpu: Cpu, inference: Inference, frequency: float, counts: Sequence[int], by: Throttling
+    processor: Processor[Computed],
+    inference: Computed,
+    frequency: float,
+    counts: Sequence[int],
+    by: Throttling,
 ) -> LevelStatistics:
     """Hold the level of a frequency [Hz] for as many inferences as the largest of `counts`.
 
@@ -69,8 +73,8 @@ def level_statistics(
     """
     if not counts or min(counts) < 1:
         raise VoltileError(f"numbers of inferences must be 1 or more, not {list(counts)}")
-    policy = proactive(cpu, frequency, by.low, by.limit, by.hysteresis)
-    run = run_inferences(cpu, inference, policy, by.period, count=max(counts))
+    policy = proactive(processor, frequency, by.low, by.limit, by.hysteresis)
+    run = run_inferences(processor, inference, policy, by.period, count=max(counts))
     parts = [run.latency[:count] for count in counts]
     return LevelStatistics(
         frequency,
