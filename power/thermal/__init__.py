@@ -9,6 +9,8 @@ Stepper, stepper, TrBdf2 : temperatures over time.
 Leakage, steady_with_leakage, advance_with_leakage : leakage that depends on temperature.
 VfTable, read_vf_table : voltage-frequency levels.
 Processor, Setting, Operation : what governors govern, and what it takes at a setting.
+Accelerator, LevelledInference, levelled_inference : an accelerator whose levels come from tables.
+SustainedLevel, sustained_level : throughput in the long run.
 Cpu, Inference : a multi-core processor, and a network that it computes.
 CpuProfile, read_cpu_profile : all of that, with networks and throttling, from a TOML file.
 Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
@@ -20,6 +22,13 @@ exynos5422, exynos5422_profile, exynos5422_vf_table, exynos5422_inference, EXYNO
     dissertation 4.2.
 """
 
+from voltile.power.thermal.accelerator import (
+    Accelerator,
+    LevelledInference,
+    SustainedLevel,
+    levelled_inference,
+    sustained_level,
+)
 from voltile.power.thermal.cpu import Cpu, Inference
 from voltile.power.thermal.cpu_files import CpuProfile, read_cpu_profile
 from voltile.power.thermal.exynos5422 import (
@@ -55,6 +64,7 @@ from voltile.power.thermal.vf_table import VfTable, read_vf_table
 
 __all__ = [
     "ASSUMPTION_RANGES",
+    "Accelerator",
     "Cpu",
     "CpuProfile",
     "EXYNOS5422_HEADROOM",
@@ -64,12 +74,14 @@ __all__ = [
     "Layer",
     "Leakage",
     "LevelStatistics",
+    "LevelledInference",
     "Operation",
     "Package",
     "Policy",
     "Processor",
     "Setting",
     "Stepper",
+    "SustainedLevel",
     "ThermalAssumptions",
     "ThermalGrid",
     "ThermalNetwork",
@@ -84,6 +96,7 @@ __all__ = [
     "exynos5422_profile",
     "exynos5422_vf_table",
     "level_statistics",
+    "levelled_inference",
     "lumped_network",
     "power_from_headroom",
     "proactive",
@@ -94,6 +107,7 @@ __all__ = [
     "run_inferences",
     "steady_with_leakage",
     "stepper",
+    "sustained_level",
     "thermal_grid",
     "throttled",
 ]
