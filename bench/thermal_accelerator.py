@@ -29,16 +29,16 @@ from rich.console import Console
 
 from voltile.core import Precision
 from voltile.floorplan import Timer
-from voltile.flows.accelerator_config import AcceleratorConfig
-from voltile.flows.accelerator_thermal_job import run_accelerator_thermal
-from voltile.flows.accelerator_thermal_plots import draw_map
-from voltile.flows.energy_job import EnergyConfig, EnergyResult, run_energy
+from voltile.flows.elements.job import PeConfig
+from voltile.flows.energy.job import EnergyConfig, EnergyResult, run_energy
 from voltile.flows.figures import new_figure, save_figure
-from voltile.flows.outputs import write_outputs
-from voltile.flows.pe_job import PeConfig
-from voltile.flows.precision_inputs import example_file
-from voltile.flows.table_levels import read_levels
-from voltile.flows.thermal_display import accelerator_table
+from voltile.flows.fine_vh.outputs import write_outputs
+from voltile.flows.precision.inputs import example_file
+from voltile.flows.thermal.accelerator_config import AcceleratorConfig
+from voltile.flows.thermal.accelerator_job import run_accelerator_thermal
+from voltile.flows.thermal.accelerator_plots import draw_map
+from voltile.flows.thermal.display import accelerator_table
+from voltile.flows.thermal.table_levels import read_levels
 from voltile.pdk import leakage_temperature_file, read_leakage_temperature
 from voltile.power import PowerModel
 from voltile.power.thermal import (
@@ -102,14 +102,16 @@ def placed_maps(item: Measured, config: AcceleratorConfig) -> None:
     print("| precision | array [mW] | leakage [mW] | beside [mW] | tiled: mean, hottest [C] | "
           "within the array [K] | one alone on 64 mm2: rise [K] |\n"
           "| --- | --- | --- | --- | --- | --- | --- |")  # fmt: skip
-    maps = {}
+    maps, density = {}, {}
     for precision, levels in zip(SHOWN, read_levels(config), strict=True):
         latency = levels.cycles[-1] / levels.table.frequency[-1]
         beside = float(levels.rest[-1] / latency)
         power, leaks, array = cell_power(item, precision, grid)
         even = np.full(CELLS**2, beside / CELLS**2)
         temperature = at_rest(grid, power + even, leaks)
-        maps[precision] = found = grid.maps(temperature)[0].ravel()
+        maps[precision] = found = grid.maps(temperature)[0]
+        spent = power + even + leaks
+        density[precision] = grid.maps(spent)[0] / (config.side * 1e3 / CELLS) ** 2
         # All of it in the middle cell or cells of the large die, whose cells are 83 um wide.
         middle = np.array([[DIE / 2 - config.side / 2] * 2 + [DIE / 2 + config.side / 2] * 2])
         whole = alone.shares(middle)[:, 0]
@@ -117,8 +119,8 @@ def placed_maps(item: Measured, config: AcceleratorConfig) -> None:
         rise = lone.max() - package.ambient
         print(f"| {precision.name.lower()} | {power.sum() * 1e3:.1f} | {leaks.sum() * 1e3:.1f} | "
               f"{beside * 1e3:.1f} | {found.mean():.2f}, {found.max():.2f} | "
-              f"{np.ptp(found[array]):.3f} | {rise:.2f} |")  # fmt: skip
-    draw({name: values.reshape(CELLS, CELLS) for name, values in maps.items()}, array, grid)
+              f"{np.ptp(found.ravel()[array]):.3f} | {rise:.2f} |")  # fmt: skip
+    draw(density, maps, array, grid)
 
 
 def cell_power(
@@ -154,33 +156,33 @@ def at_rest(grid: ThermalGrid, power: Floats, leakage: Floats) -> Floats:
     return steady_with_leakage(grid.network, power, over)
 
 
-def draw(maps: dict[Precision, Floats], array: NDArray[np.bool_], grid: ThermalGrid) -> None:
-    """Draw both precisions on one scale, and what the array is above the accelerator's mean."""
-    figure, axes = new_figure(9.2, 7.6, 2, 2)
-    low, high = (find(find(item.flat) for item in maps.values()) for find in (min, max))
+def draw(
+    density: dict[Precision, Floats],
+    maps: dict[Precision, Floats],
+    array: NDArray[np.bool_],
+    grid: ThermalGrid,
+) -> None:
+    """Draw power [W/mm2] and temperature around the array, each on one scale for all precisions."""
+    figure, axes = new_figure(9.2, 7.6, len(maps), 2)
     risen = {name: item - item.mean() for name, item in maps.items()}
-    least, most = (find(find(item.flat) for item in risen.values()) for find in (min, max))
     rows, columns = np.nonzero(array.reshape(CELLS, CELLS))
     pitch = grid.width / CELLS * 1e6
-    frame = (columns.min() * pitch, rows.min() * pitch, (np.ptp(columns) + 1) * pitch,
-             (np.ptp(rows) + 1) * pitch)  # fmt: skip
-    for column, (precision, values) in enumerate(maps.items()):
-        name = f"{precision.name.lower()} precision"
-        top, bottom = axes[:, column]
-        draw_map(top, figure, values, grid.width, grid.height, vmin=low, vmax=high)
-        top.set_title(f"{name}: accelerator", fontsize=10)
-        draw_map(bottom, figure, risen[precision], grid.width, grid.height,
-                 vmin=least, vmax=most)  # fmt: skip
-        bottom.set_title(f"{name}: above its mean, around the array", fontsize=10)
-        for axis in (top, bottom):
-            axis.add_patch(_outline(*frame))
-        margin = 0.35 * frame[2]
-        bottom.set_xlim(frame[0] - margin, frame[0] + frame[2] + margin)
-        bottom.set_ylim(frame[1] - margin, frame[1] + frame[3] + margin)
-        _scale_bar(top, 200)
-        _scale_bar(bottom, 100)
-    for axis in axes[1]:
-        axis.images[0].colorbar.set_label("above the mean [K]")
+    left, low = columns.min() * pitch, rows.min() * pitch
+    width, height = (np.ptp(columns) + 1) * pitch, (np.ptp(rows) + 1) * pitch
+    margin = 0.35 * width
+    for row, values, label in (
+        (axes[0], density, "power [W/mm²]"), (axes[1], risen, "above the mean [K]"),
+    ):  # fmt: skip
+        least, most = (find(find(item.flat) for item in values.values()) for find in (min, max))
+        for axis, (precision, item) in zip(row, values.items(), strict=True):
+            draw_map(axis, figure, item, grid.width, grid.height, label, vmin=least, vmax=most)
+            axis.add_patch(_outline(left, low, width, height))
+            axis.set_xlim(left - margin, left + width + margin)
+            axis.set_ylim(low - margin, low + height + margin)
+            axis.set_title(f"{precision.name.lower()} precision", fontsize=10)
+            _scale_bar(axis, 100)
+    for axis, item in zip(axes[1], maps.values(), strict=True):
+        axis.set_title(f"mean {item.mean():.1f} °C, hottest {item.max():.2f} °C", fontsize=10)
     save_figure(figure, OUT / "maps.png")
 
 

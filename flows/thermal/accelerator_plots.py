@@ -69,19 +69,20 @@ def plot_maps(results: "Sequence[AcceleratorResult]", path: Path) -> None:
         if held.steady is None:
             axis.text(0.5, 0.5, "runs away", ha="center", transform=axis.transAxes)
             continue
-        draw_map(axis, figure, grid.maps(held.steady)[0], grid.width, grid.height)
+        hot = grid.maps(held.steady)[0]
+        draw_map(axis, figure, hot, grid.width, grid.height, "temperature [°C]")
     save_figure(figure, path)
 
 
 def draw_map(
-    axis: Any, figure: Any, temperature: Any, width: float, height: float, **options: Any
+    axis: Any, figure: Any, values: Any, width: float, height: float, label: str, **options: Any
 ) -> None:
-    """Draw temperatures [degrees Celsius] of cells, shape (ny, nx), of a die of a size [m]."""
+    """Draw values of cells, shape (ny, nx), of a die of a size [m]."""
     image = axis.imshow(
-        temperature, origin="lower", cmap="inferno", extent=(0, width * 1e6, 0, height * 1e6),
+        values, origin="lower", cmap="inferno", extent=(0, width * 1e6, 0, height * 1e6),
         interpolation="none", **options,
     )  # fmt: skip
     axis.set_xlabel("x [µm]")
     axis.set_ylabel("y [µm]")
-    bar = figure.colorbar(image, ax=axis, shrink=0.85, label="temperature [°C]")
+    bar = figure.colorbar(image, ax=axis, shrink=0.85, label=label)
     bar.formatter.set_useOffset(False)
