@@ -62,8 +62,8 @@ class AcceleratorConfig:
             else "power spread evenly over the area"
         )
         return (
-            f"{spread}; leakage of memories and control does not grow with temperature; a change "
-            f"of the level takes no time; package {self.package.name} on the die's own area"
+            f"{spread}; leakage grows with temperature as in {self.tech}, that of memories and "
+            f"control does not; a change of the level takes no time; package {self.package.name} on the die's own area"
         )
 
     @property
