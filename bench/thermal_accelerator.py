@@ -163,7 +163,7 @@ def draw(
     grid: ThermalGrid,
 ) -> None:
     """Draw power [W/mm2] and temperature around the array, each on one scale for all precisions."""
-    figure, axes = new_figure(9.2, 7.6, len(maps), 2)
+    figure, axes = new_figure(10.4, 7.6, len(maps), 2)
     risen = {name: item - item.mean() for name, item in maps.items()}
     rows, columns = np.nonzero(array.reshape(CELLS, CELLS))
     pitch = grid.width / CELLS * 1e6

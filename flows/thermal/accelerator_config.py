@@ -63,7 +63,7 @@ class AcceleratorConfig:
         )
         return (
             f"{spread}; leakage grows with temperature as in {self.tech}, that of memories and "
-            f"control does not; a change of the level takes no time; package {self.package.name} on the die's own area"
+            f"control does not; a change of the level takes no time; package: {self.package.name}"
         )
 
     @property
