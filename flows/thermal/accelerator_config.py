@@ -28,8 +28,6 @@ class AcceleratorConfig:
         Of the accelerator with its memories [m2].
     plan : Path, optional
         Folder of a finished `voltile run` of its array.
-    tech : str
-        Built-in technology whose leakage over temperature it has.
     duration : float
         [s].
     low : float, optional
@@ -45,7 +43,6 @@ class AcceleratorConfig:
     policy: str | None = None
     area: float | None = None
     plan: Path | None = None
-    tech: str = "freepdk45"
     duration: float = 300.0
     low: float | None = None
     limit: float = 85.0
@@ -62,8 +59,9 @@ class AcceleratorConfig:
             else "power spread evenly over the area"
         )
         return (
-            f"{spread}; leakage grows with temperature as in {self.tech}, that of memories and "
-            f"control does not; a change of the level takes no time; package: {self.package.name}"
+            f"{spread}; leakage grows with temperature as in the table's technology, that of "
+            f"memories and control does not; a change of the level takes no time; package: "
+            f"{self.package.name}"
         )
 
     @property

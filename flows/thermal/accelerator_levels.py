@@ -31,9 +31,9 @@ def accelerator_workloads(config: AcceleratorConfig) -> list[AcceleratorWorkload
         For an input that cannot be used.
     """
     side, package = config.side, read_package(config.package)
-    leaks = _leakage(config.tech)
-    run = read_run(config.plan) if config.plan else None
     levels = list(read_levels(config))
+    leaks = _leakage(levels[0].tech)
+    run = read_run(config.plan) if config.plan else None
     if run is None:
         return [_uniform(config, item, package, side, leaks) for item in levels]
     return [

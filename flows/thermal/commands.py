@@ -66,11 +66,6 @@ def thermal_command(
         typer.Option(rich_help_panel=_ACCELERATOR, help="Folder of a finished 'voltile run' of the "
                      "array: power by tile, FINE-VH beside ideal-DVFS and Vdd-hopping."),
     ] = None,
-    tech: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=_ACCELERATOR, help="freepdk45, sky130-spice: leakage over "
-                     "temperature. [freepdk45]"),
-    ] = None,
     duration: Annotated[
         float | None, typer.Option(help="Of traces over time [s]. [100, accelerator: 300]")
     ] = None,
@@ -147,7 +142,7 @@ def thermal_command(
     given = {name: value for name, value in throttling.items() if value is not None}
     of_cpu = {"--cpu": cpu, "--workload": workload, "--vf": vf, "--inferences": inferences}
     of_accelerator = {"--network": network, "--precision": precision, "--policy": policy,
-                      "--area": area, "--plan": plan, "--tech": tech}  # fmt: skip
+                      "--area": area, "--plan": plan}  # fmt: skip
     if energy:
         _refuse(of_cpu, "a CPU, not of an accelerator: leave out --energy")
         accelerator = AcceleratorConfig(
@@ -158,7 +153,6 @@ def thermal_command(
             policy,
             None if area is None else area * 1e-6,
             plan,
-            tech or AcceleratorConfig.tech,
             **given,
         )
         found = run_accelerator_thermal(accelerator, out, workers, dask, watch)

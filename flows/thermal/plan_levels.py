@@ -47,6 +47,12 @@ def plan_workloads(
             f"{config.energy}: cycles of {levels.name} must not depend on the clock where a plan "
             f"sets it: make the table without --dram-bandwidth"
         )
+    if not run.config.files and run.config.grid != levels.shape:
+        placed = _by(run.config.grid)
+        raise VoltileError(
+            f"{config.plan} is of an array of {placed}, and {config.energy} of one of "
+            f"{_by(levels.shape)}: 'voltile energy ... --array {placed}'"
+        )
     frequency, cycles = run.frequency, float(levels.cycles[0])
     # Accesses and cycles, and what leaks over the run time: linear in 1 / f.
     rest = np.polyval(np.polyfit(1 / levels.table.frequency, levels.rest, 1), 1 / frequency)
@@ -113,3 +119,7 @@ def _blocks(mesh: TileGrid, side: float, plan: Path | None) -> Floats:
     size = pitch * (mesh.tile_width, mesh.tile_rows)
     whole = [[*corner, *(corner + core)], [0.0, 0.0, side, side]]
     return np.concatenate([np.column_stack([low, low + size]), whole])
+
+
+def _by(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}x{shape[1]}"

@@ -21,6 +21,10 @@ class TableLevels:
 
     Attributes
     ----------
+    tech : str
+        Technology, of the manifest's name.
+    shape : tuple of int
+        Rows and columns of the array.
     table : VfTable
     cycles : ndarray
         Stalls included.
@@ -31,6 +35,8 @@ class TableLevels:
     """
 
     name: str
+    tech: str
+    shape: tuple[int, int]
     table: VfTable
     cycles: Floats
     dynamic: Floats
@@ -46,18 +52,19 @@ def read_levels(config: AcceleratorConfig) -> Iterator[TableLevels]:
     VoltileError
         When the table has no such network, precision or policy, or fewer than two supplies.
     """
-    columns = EnergyTable.read(config.energy).columns
+    table = EnergyTable.read(config.energy)
+    columns = table.columns
     networks = sorted(set(columns["network"].tolist()))
-    network = _chosen("network", config.network, networks, networks[0], config.energy)
+    network = _chosen("network", config.network, networks, config.energy)
     mine = columns["network"] == network
     policies = sorted(set(columns["policy"][mine].tolist()))
     usual = Policy.ISO_FREQUENCY.value if len(policies) > 1 else policies[0]
-    policy = _chosen("policy", config.policy or usual, policies, usual, config.energy)
+    policy = _chosen("policy", config.policy or usual, policies, config.energy)
     mine &= columns["policy"] == policy
     known = set(columns["precision"][mine].tolist())
     ordered = [item.name.lower() for item in Precision if item.name.lower() in known]
     for precision in config.precisions or ordered:
-        _chosen("precision", precision, ordered, precision, config.energy)
+        _chosen("precision", precision, ordered, config.energy)
         rows = mine & (columns["precision"] == precision)
         supply, at = np.unique(columns["reference_vdd_v"][rows], return_inverse=True)
         if len(supply) < 2:
@@ -76,15 +83,16 @@ def read_levels(config: AcceleratorConfig) -> Iterator[TableLevels]:
         cycles = total("cycles", "stall_cycles")
         name = f"{network} {precision}"
         yield TableLevels(
-            name, VfTable(f"{config.energy}: {name}, {policy}", frequency, vdd), cycles,
+            name, table.hardware["tech"], (table.hardware["rows"], table.hardware["cols"]),
+            VfTable(f"{config.energy}: {name}, {policy}", frequency, vdd), cycles,
             total("pe_dynamic_pj") * 1e-12,
             total("pe_leakage_pj") * 1e-12 * frequency / cycles,
             total("sram_pj", "control_pj") * 1e-12,
         )  # fmt: skip
 
 
-def _chosen(what: str, asked: str | None, known: list[str], usual: str, path: Path) -> str:
-    name = usual if asked is None and len(known) == 1 else asked
+def _chosen(what: str, asked: str | None, known: list[str], path: Path) -> str:
+    name = known[0] if asked is None and len(known) == 1 else asked
     if name not in known:
         given = "none is given" if name is None else f"not {name}"
         raise VoltileError(f"{what} must be one of {path}: {', '.join(known)}; {given}")

@@ -155,7 +155,7 @@ def test_plan_of_a_run_gives_power_by_tile_under_every_scheme(thermal, made, mon
         (("--area", "1", "--policy", "iso-throughput"),
          "policy must be one of energy.csv: iso-frequency, same-supply; not iso-throughput"),
         (("--area", "1", "--low", "123"), "has no level of 123 MHz"),
-        (("--area", "1", "--tech", "toy"), "technology toy has no leakage over temperature"),
+        (("--area", "1", "--energy", "toy.csv"), "technology toy has no leakage over temperature"),
         (("--area", "1", "--plan", "nowhere"), "nowhere holds no finished run"),
         (("--area", "0.02"), "the chip reaches"),
         (("--area", "1", "--package", "bad.toml"),
@@ -179,6 +179,7 @@ def test_thermal_rejects_what_an_accelerator_cannot_use(thermal, made, arguments
     for name, chosen in (
         ("mixed.csv", [[*part[:at], swap.get(part[at], part[at]), *part[at + 1 :]]
                        for part in parts]),
+        ("toy.csv", [["toy" if item == "freepdk45" else item for item in part] for part in parts]),
         ("one.csv", [part for part in parts if part[at] == "0.8"]),
     ):  # fmt: skip
         (made / name).write_text("\n".join([header, *(",".join(part) for part in chosen)]) + "\n")
