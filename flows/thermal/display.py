@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
+from voltile.flows.thermal.accelerator_job import AcceleratorResult
 from voltile.flows.thermal.job import WorkloadResult
 
 
@@ -52,5 +53,34 @@ def cores_table(results: Sequence[WorkloadResult]) -> Table:
             f"{fewer.held.latency[-1] * 1e3:.2f}", f"{fewer.held.throttled[-1]:z.1%}",
             f"{shut.latency[-1] * 1e3:.2f}" if shut else "runs away", f"{fewer.hottest:.1f}",
             f"{result.proactive[-1] * 1e3:.2f}", f"{result.proactive.max() * 1e3:.2f}",
+        )  # fmt: skip
+    return table
+
+
+def accelerator_table(results: Sequence[AcceleratorResult], limit: float) -> Table:
+    """Return what both governors sustain on every workload."""
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left", caption=(
+        f"inferences per second of one accelerator below {limit:g} C, in the second half of the "
+        "time; steady: hottest cell at rest without throttling; throttled: share of that half at "
+        "VF_low."
+    ))  # fmt: skip
+    table.add_column("sustained", no_wrap=True)
+    table.add_column("scheme", no_wrap=True)
+    for name in ("VF_max MHz", "steady C", "throttled", "reactive 1/s", "VF_opt MHz", "Vdd",
+                 "steady C", "proactive 1/s", "gain"):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        accelerator, reactive, held = (
+            result.workload.accelerator, result.reactive, result.proactive
+        )  # fmt: skip
+        hottest = [
+            "runs away" if item.steady is None else f"{accelerator.hottest(item.steady):.1f}"
+            for item in (reactive, held)
+        ]
+        table.add_row(
+            result.workload.inference.name, result.workload.scheme,
+            f"{reactive.frequency / 1e6:.0f}", hottest[0], f"{reactive.throttled:.1%}",
+            f"{reactive.rate:.4g}", f"{held.frequency / 1e6:.0f}", f"{held.vdd:.3g}", hottest[1],
+            f"{held.rate:.4g}", f"{result.gain:z.1%}",
         )  # fmt: skip
     return table

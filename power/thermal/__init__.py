@@ -8,7 +8,10 @@ ThermalGrid, thermal_grid : a die on its package in cells; power of blocks, maps
 Stepper, stepper, TrBdf2 : temperatures over time.
 Leakage, steady_with_leakage, advance_with_leakage : leakage that depends on temperature.
 VfTable, read_vf_table : voltage-frequency levels.
-Cpu, Setting, Inference : a processor in its package, and a network that it computes.
+Processor, Setting, Operation : what governors govern, and what it takes at a setting.
+Accelerator, LevelledInference, levelled_inference : an accelerator whose levels come from tables.
+SustainedLevel, sustained_level : throughput in the long run.
+Cpu, Inference : a multi-core processor, and a network that it computes.
 CpuProfile, read_cpu_profile : all of that, with networks and throttling, from a TOML file.
 Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
 InferenceRun, run_inferences : inferences one after another under a governor.
@@ -21,7 +24,14 @@ exynos5422, exynos5422_profile, exynos5422_vf_table, exynos5422_inference, EXYNO
     dissertation 4.2.
 """
 
-from voltile.power.thermal.cpu import Cpu, Inference, Setting
+from voltile.power.thermal.accelerator import (
+    Accelerator,
+    LevelledInference,
+    SustainedLevel,
+    levelled_inference,
+    sustained_level,
+)
+from voltile.power.thermal.cpu import Cpu, Inference
 from voltile.power.thermal.cpu_files import CpuProfile, read_cpu_profile
 from voltile.power.thermal.exynos5422 import (
     ASSUMPTION_RANGES,
@@ -45,6 +55,7 @@ from voltile.power.thermal.leakage_feedback import (
 from voltile.power.thermal.network import ThermalNetwork, lumped_network
 from voltile.power.thermal.package import Layer, Package, read_package
 from voltile.power.thermal.policies import Policy, core_shutdown, proactive, reactive, throttled
+from voltile.power.thermal.processor import Operation, Processor, Setting
 from voltile.power.thermal.transient import Stepper, TrBdf2, stepper
 from voltile.power.thermal.vf_characterization import (
     LevelStatistics,
@@ -57,6 +68,7 @@ from voltile.power.thermal.vf_table import VfTable, read_vf_table
 
 __all__ = [
     "ASSUMPTION_RANGES",
+    "Accelerator",
     "Cpu",
     "CpuProfile",
     "EXYNOS5422_HEADROOM",
@@ -67,10 +79,14 @@ __all__ = [
     "Layer",
     "Leakage",
     "LevelStatistics",
+    "LevelledInference",
+    "Operation",
     "Package",
     "Policy",
+    "Processor",
     "Setting",
     "Stepper",
+    "SustainedLevel",
     "ThermalAssumptions",
     "ThermalGrid",
     "ThermalNetwork",
@@ -86,6 +102,7 @@ __all__ = [
     "exynos5422_vf_table",
     "fewer_cores",
     "level_statistics",
+    "levelled_inference",
     "lumped_network",
     "power_from_headroom",
     "proactive",
@@ -97,6 +114,7 @@ __all__ = [
     "run_statistics",
     "steady_with_leakage",
     "stepper",
+    "sustained_level",
     "thermal_grid",
     "throttled",
 ]

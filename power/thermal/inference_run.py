@@ -1,6 +1,6 @@
-"""Inferences one after another on a CPU under a thermal governor: temperature and latency.
+"""Inferences one after another on a processor under a thermal governor: temperature and latency.
 
-Once per polling period the governor reads the die's temperature and chooses the setting for the
+Once per polling period the governor reads the hottest temperature and chooses the setting for the
 period. An inference goes on at the speed of each setting that it meets; the next begins at once.
 """
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import VoltileError
-from voltile.power.thermal.cpu import Cpu, Inference
 from voltile.power.thermal.leakage_feedback import advance_with_leakage
 from voltile.power.thermal.policies import Policy
+from voltile.power.thermal.processor import Computed, Operation, Processor, Setting
 from voltile.power.thermal.transient import stepper
 
 Floats = NDArray[np.float64]
@@ -59,8 +59,8 @@ class InferenceRun:
 
 
 def run_inferences(
-    cpu: Cpu,
-    inference: Inference,
+    processor: Processor[Computed],
+    inference: Computed,
     policy: Policy,
     period: float,
     count: float = inf,
@@ -81,7 +81,7 @@ def run_inferences(
     ------
     VoltileError
         When neither count nor duration ends it, the period is not positive, there would be too many
-        polls, or the policy chooses a setting that the CPU has not.
+        polls, or the policy chooses a setting that the processor has not.
     ThermalRunaway
     """
     if not 0 < period < inf:
@@ -90,26 +90,25 @@ def run_inferences(
         raise VoltileError(
             f"a run must end after some inferences or some time, not {count:g} and {duration:g} s"
         )
-    along, die = stepper(cpu.network, period), cpu.network.sources[0]
-    temperature, setting = cpu.idle(), cpu.fastest
+    along = stepper(processor.network, period)
+    temperature, setting = processor.idle(), processor.fastest
     read, levels, cores, ends = [], [], [], [0.0]
-    settings = {}
+    known: dict[Setting, Operation] = {}
     done, polls = 0.0, 0
     while len(ends) <= count and polls * period < duration:
-        read.append(float(temperature[die]))
+        read.append(processor.hottest(temperature))
         setting = policy(read[-1], setting)
         levels.append(setting.level)
         cores.append(setting.cores)
-        if setting not in settings:
-            cpu.check(setting)
-            power = np.array([cpu.power(inference, setting)])
-            settings[setting] = cpu.latency(inference, setting), power, cpu.leakage_at(setting)
-        latency, power, leakage = settings[setting]
-        start, progress = polls * period, done
+        if setting not in known:
+            processor.check(setting)
+            known[setting] = processor.operation(inference, setting)
+        now = known[setting]
+        latency, start, progress = now.latency, polls * period, done
         done += period / latency
         while len(ends) <= done and len(ends) <= count:
             ends.append(start + (len(ends) - progress) * latency)
-        temperature = advance_with_leakage(along, temperature, power, leakage)
+        temperature = advance_with_leakage(along, temperature, now.power, now.leakage)
         polls += 1
         if polls > _MOST_POLLS:
             raise VoltileError(

@@ -6,14 +6,17 @@ limit, and back below it.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from voltile.core import VoltileError
-from voltile.power.thermal.cpu import Cpu, Setting
+from voltile.power.thermal.processor import Processor, Setting
 
 Policy = Callable[[float, Setting], Setting]
 
 
-def throttled(cpu: Cpu, high: Setting, low: Setting, limit: float, hysteresis: float) -> Policy:
+def throttled(
+    processor: Processor[Any], high: Setting, low: Setting, limit: float, hysteresis: float
+) -> Policy:
     """Return the policy that holds `high`, but takes `low` from above a limit until well below it.
 
     Parameters
@@ -29,11 +32,11 @@ def throttled(cpu: Cpu, high: Setting, low: Setting, limit: float, hysteresis: f
         When the limit less the hysteresis is not above the chip's temperature at rest, or the
         hysteresis is negative.
     """
-    rest = float(cpu.idle()[cpu.network.sources[0]])
+    rest = processor.hottest(processor.idle())
     if not limit - hysteresis > rest or not hysteresis >= 0:
         raise VoltileError(
             f"a limit must be above the {rest:.1f} C of the idle chip in an ambient of "
-            f"{cpu.network.ambient:g} C, and its hysteresis 0 or more and within that, not "
+            f"{processor.network.ambient:g} C, and its hysteresis 0 or more and within that, not "
             f"{limit:g} C with {hysteresis:g} K"
         )
 
@@ -45,17 +48,21 @@ def throttled(cpu: Cpu, high: Setting, low: Setting, limit: float, hysteresis: f
     return policy
 
 
-def reactive(cpu: Cpu, low: float, limit: float, hysteresis: float) -> Policy:
+def reactive(processor: Processor[Any], low: float, limit: float, hysteresis: float) -> Policy:
     """Throttle from VF_max to the level of a frequency [Hz]; see `throttled`."""
-    return throttled(cpu, cpu.fastest, cpu.setting(low), limit, hysteresis)
+    return throttled(processor, processor.fastest, processor.setting(low), limit, hysteresis)
 
 
-def proactive(cpu: Cpu, held: float, low: float, limit: float, hysteresis: float) -> Policy:
+def proactive(
+    processor: Processor[Any], held: float, low: float, limit: float, hysteresis: float
+) -> Policy:
     """Hold the level of a frequency [Hz] from the start; throttle where that is too much."""
-    return throttled(cpu, cpu.setting(held), cpu.setting(min(held, low)), limit, hysteresis)
+    return throttled(
+        processor, processor.setting(held), processor.setting(min(held, low)), limit, hysteresis
+    )
 
 
-def core_shutdown(cpu: Cpu, cores: int, limit: float, hysteresis: float) -> Policy:
+def core_shutdown(processor: Processor[Any], cores: int, limit: float, hysteresis: float) -> Policy:
     """Stay at VF_max, and shut cores down instead of throttling; see `throttled`."""
-    fewer = cpu.setting(float(cpu.table.frequency[-1]), cores)
-    return throttled(cpu, cpu.fastest, fewer, limit, hysteresis)
+    fewer = processor.setting(float(processor.table.frequency[-1]), cores)
+    return throttled(processor, processor.fastest, fewer, limit, hysteresis)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import ThermalRunaway, VoltileError
-from voltile.power.thermal.cpu import Cpu, Inference
 from voltile.power.thermal.inference_run import InferenceRun, run_inferences
 from voltile.power.thermal.policies import proactive
+from voltile.power.thermal.processor import Computed, Processor
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,7 +58,11 @@ class LevelStatistics:
 
 
 def level_statistics(
-    cpu: Cpu, inference: Inference, frequency: float, counts: Sequence[int], by: Throttling
+    processor: Processor[Computed],
+    inference: Computed,
+    frequency: float,
+    counts: Sequence[int],
+    by: Throttling,
 ) -> LevelStatistics:
     """Hold the level of a frequency [Hz] for as many inferences as the largest of `counts`.
 
@@ -70,9 +74,9 @@ def level_statistics(
     """
     if not counts or min(counts) < 1:
         raise VoltileError(f"numbers of inferences must be 1 or more, not {list(counts)}")
-    policy = proactive(cpu, frequency, by.low, by.limit, by.hysteresis)
+    policy = proactive(processor, frequency, by.low, by.limit, by.hysteresis)
     try:
-        run = run_inferences(cpu, inference, policy, by.period, count=max(counts))
+        run = run_inferences(processor, inference, policy, by.period, count=max(counts))
     except ThermalRunaway as error:
         raise ThermalRunaway(
             f"{inference.name} at {frequency / 1e6:g} MHz: {error}", error.temperature

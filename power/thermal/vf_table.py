@@ -22,12 +22,20 @@ class VfTable:
     Attributes
     ----------
     frequency, vdd : ndarray, shape (levels,)
-        [Hz], [V].
+        Ascending [Hz], never descending [V].
     """
 
     name: str
     frequency: Floats
     vdd: Floats
+
+    def __post_init__(self) -> None:
+        if not (len(self.vdd) and (np.diff(self.frequency, prepend=0) > 0).all()):
+            listed = ", ".join(f"{item / 1e6:g}" for item in self.frequency)
+            raise VoltileError(f"{self.name} must have ascending frequencies, not {listed} MHz")
+        if not (np.diff(self.vdd, prepend=0) >= 0).all():
+            listed = ", ".join(f"{item:g}" for item in self.vdd)
+            raise VoltileError(f"{self.name} must have supplies that never descend, not {listed} V")
 
     def level(self, frequency: float) -> int:
         """Return the level of a frequency [Hz].
