@@ -1,18 +1,16 @@
 """A searched network under an energy budget over time: `voltile budget` (3.3.1)."""
 
-import json
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from voltile.core import RunRecord, VoltileError, file_hash
+from voltile.core import RunRecord, file_hash
 from voltile.flows.output_files import refuse_overwriting, write_csv
-from voltile.flows.precision.search_outputs import LOOKUP_SCHEMA
-from voltile.sim import BudgetRun, PrecisionPoints, read_budget, run_under_budget
+from voltile.flows.precision.lookup_table import LookupTable, read_lookup
+from voltile.sim import BudgetRun, read_budget, run_under_budget
 
 BUDGET_OUTPUTS = ("budget.csv", "budget.png", "budget.json")
 BUDGET_RUN_COLUMNS = (
@@ -27,23 +25,17 @@ class BudgetResult:
 
     Attributes
     ----------
-    network : str
-        Name.
-    points : PrecisionPoints
-        Those of the look-up table, with the accuracy that is known best.
+    table : LookupTable
+        What it read.
     run : BudgetRun
         Over time.
     rate : float
         Inferences per second [1/s].
-    switches_known : bool
-        Whether the energy of switches is counted.
     """
 
-    network: str
-    points: PrecisionPoints
+    table: LookupTable
     run: BudgetRun
     rate: float
-    switches_known: bool
 
 
 def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> BudgetResult:
@@ -66,16 +58,16 @@ def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> Budget
     """
     from voltile.flows.precision.budget_plots import plot_budget
 
-    table = run_folder / "lookup.json"
-    refuse_overwriting([budget, table], out, BUDGET_OUTPUTS)
-    name, points, costs = read_lookup(table)
-    known = costs is not None
+    file = run_folder / "lookup.json"
+    refuse_overwriting([budget, file], out, BUDGET_OUTPUTS)
+    table = read_lookup(file)
+    points, costs = table.points, table.reconfiguration
     blind = replace(points, top_1=None)
     zero = np.zeros((points.settings.shape[1], int(points.settings.max(initial=0)) + 1))
     run = run_under_budget(blind, read_budget(budget), rate, zero if costs is None else costs)
     if points.top_1 is not None:
         run = replace(run, accuracy=points.top_1[run.point])
-    result = BudgetResult(name, points, run, rate, known)
+    result = BudgetResult(table, run, rate)
     out.mkdir(parents=True, exist_ok=True)
     for item in BUDGET_OUTPUTS:
         (out / item).unlink(missing_ok=True)
@@ -83,48 +75,11 @@ def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> Budget
     plot_budget(result, out / "budget.png")
     RunRecord(
         command={"budget": str(budget), "run": str(run_folder), "rate": rate},
-        inputs={str(path): file_hash(path) for path in (budget, table)},
+        inputs={str(path): file_hash(path) for path in (budget, file)},
         versions={item: version(item) for item in ("voltile", "numpy")},
         seed=0,
     ).write(out / "budget.json")
     return result
-
-
-def read_lookup(path: Path) -> tuple[str, PrecisionPoints, np.ndarray[Any, Any] | None]:
-    """Read a look-up table: name, operating points, energy of reconfiguration [J].
-
-    Raises
-    ------
-    VoltileError
-        When it is none.
-    """
-    try:
-        content = json.loads(path.read_text())
-        if content["schema"] != LOOKUP_SCHEMA:
-            raise VoltileError(f"{path} has schema {content['schema']}, not {LOOKUP_SCHEMA}")
-        modes, points = list(content["precisions"]), content["points"]
-        layers = [layer["layer"] for layer in points[0]["layers"]]
-        settings = np.array(
-            [[modes.index(layer["precision"]) for layer in point["layers"]] for point in points]
-        )
-        energy = np.array([point["energy_pj"] for point in points], np.float64) * 1e-12
-        divergence = np.array([point["kl_divergence"] for point in points], np.float64)
-        shares = [
-            point["top1_calibration" if point["top1_test"] is None else "top1_test"]
-            for point in points
-        ]
-        top_1 = None if None in shares else np.array(shares, np.float64)
-        costs = content["reconfiguration_pj"]
-        known = None if costs is None else 1e-12 * np.array(
-            [[costs[name][mode] for mode in modes] for name in layers], np.float64
-        )  # fmt: skip
-        return content["network"], PrecisionPoints(settings, energy, divergence, top_1), known
-    except OSError as error:
-        raise VoltileError(
-            f"{path} cannot be read ({error.strerror}); first run: voltile search"
-        ) from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise VoltileError(f"{path} is no look-up table of a search") from None
 
 
 def _rows(run: BudgetRun) -> list[tuple[object, ...]]:

@@ -16,7 +16,7 @@ _CHOSEN, _OVER = "#0072B2", "#D55E00"
 
 def plot_budget(result: "BudgetResult", path: Path) -> None:
     """Draw budget and energy of an inference with the point's number, and below the accuracy."""
-    run, points = result.run, result.points
+    run, points = result.run, result.table.points
     edges, chosen = run.budget.time, points.energy[run.point]
     unit, factor = energy_unit(max(run.budget.energy.max(), chosen.max()))
     figure, axes = new_figure(9, 4.8, rows=2, sharex=True, height_ratios=(3, 2))
@@ -39,7 +39,9 @@ def plot_budget(result: "BudgetResult", path: Path) -> None:
     known = not np.isnan(run.accuracy).any()
     values = 100 * run.accuracy if known else run.divergence
     quality.stairs(values, edges, baseline=None, color=LOW, lw=1.8)
-    quality.set_ylabel("top-1 accuracy [%]" if known else "KL divergence")
+    quality.set_ylabel(
+        f"top-1 accuracy [%],\n{result.table.top_1_set} set" if known else "KL divergence"
+    )
     quality.margins(y=0.15)
     quality.set_xlabel("time [s]")
     quality.set_xlim(edges[0], edges[-1])

@@ -225,17 +225,17 @@ def budget_command(
 
     folder = out or run / f"budget-{budget.stem}"
     result = run_budget(budget, run, rate, folder)
-    done = result.run
+    done, table = result.run, result.table
     unit, factor = energy_unit(done.energy)
     switch = float(done.switch_energy.sum())
     typer.echo(
-        f"{result.network}: {done.inferences.sum()} inferences, {done.energy * factor:.4g} {unit}, "
+        f"{table.network}: {done.inferences.sum()} inferences, {done.energy * factor:.4g} {unit}, "
         f"{switch * factor:.3g} {unit} of it for {done.switches} switches"
     )
-    if not result.switches_known:
+    if table.reconfiguration is None:
         typer.echo("note: what a switch takes is not known to this search, and not counted")
-    if result.points.top_1 is not None and done.inferences.sum():
-        typer.echo(f"mean accuracy: {done.mean_accuracy:.2%}")
+    if table.top_1_set and done.inferences.sum():
+        typer.echo(f"mean accuracy: {done.mean_accuracy:.2%}, of the {table.top_1_set} set")
     if not done.met.all():
         over = int((~done.met).sum())
         typer.echo(f"no point is within {over} of {len(done.met)} budgets", err=True)

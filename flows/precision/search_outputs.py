@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from voltile.core import Precision, write_atomically
 from voltile.flows.output_files import write_csv
+from voltile.flows.precision.lookup_table import LOOKUP_SCHEMA
 from voltile.sim import layer_flags, qdq_model
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ POINT_COLUMNS = (
     "reconfiguration_pj",
 )  # fmt: skip
 SWITCH_COLUMNS = ("from", "to", "layers", "energy_pj")
-LOOKUP_SCHEMA = 1
-"""Version of `lookup.json`."""
 
 
 def precision_text(precisions: Sequence[Precision], setting: NDArray[np.int64]) -> str:
