@@ -19,8 +19,10 @@ TestSet = Annotated[
     typer.Option("--test", help="Inputs with labels for testing. [those that --calset leaves]"),
 ]
 Calset = Annotated[
-    int, typer.Option(help="Inputs for calibration, the first of the file's (Table 3.5).")
-]
+    int | None,
+    typer.Option(help="Inputs for calibration, the first of the file's (Table 3.5). [100, or all "
+                 "of fewer]"),
+]  # fmt: skip
 Element = Annotated[
     str | None,
     typer.Option("--pe", help="Processing element: scalable, spatial (8/4 bits), dual (16/8). "
@@ -48,7 +50,7 @@ def search_command(
         typer.Option(help="Energy table of 'voltile energy'. [computed with its defaults]"),
     ] = None,
     test: TestSet = None,
-    calset: Calset = 100,
+    calset: Calset = None,
     pe: Element = None,
     policy: Policy = None,
     vdd: Vdd = None,
@@ -153,7 +155,7 @@ def multilevel_command(
         typer.Option(help="Energy table, whose energy is the effort. [operations of Table 3.9]"),
     ] = None,
     test: TestSet = None,
-    calset: Calset = 100,
+    calset: Calset = None,
     pe: Element = None,
     policy: Policy = None,
     vdd: Vdd = None,

@@ -14,7 +14,6 @@ from voltile.core import RunRecord, VoltileError, file_hash, write_atomically
 from voltile.flows.output_files import refuse_overwriting, write_csv
 from voltile.flows.precision.energy import chosen_pe, read_precision_energy
 from voltile.flows.precision.inputs import (
-    CALSET,
     DataSet,
     PrecisionInputs,
     example_file,
@@ -55,7 +54,7 @@ class MultilevelConfig:
     hierarchy: Path | None = None
     calibration: Path | None = None
     test: Path | None = None
-    calset: int = CALSET
+    calset: int | None = None
     levels: tuple[int, ...] = ()
     targets: tuple[float, ...] = ()
     classes: Path | None = None

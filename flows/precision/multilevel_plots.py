@@ -33,13 +33,9 @@ def plot_multilevel(result: "MultilevelResult", path: Path) -> None:
             label=f"L = {cut.level}, {len(cut.classes)} classes",
         )  # fmt: skip
     what = "energy" if result.effort_unit == "pJ" else "operations"
-    data, of = (
-        (result.inputs.test, "test") if result.inputs.test
-        else (result.inputs.calibration, "calibration")
-    )  # fmt: skip
     axis.set_xlabel(f"saving of {what} [%]")
     axis.set_ylabel("top-1 accuracy [%]")
-    axis.set_title(f"{len(data)} inputs of the {of} set", fontsize=9)
+    axis.set_title(result.inputs.accuracy_set, fontsize=9)
     axis.grid(alpha=0.3)
     axis.margins(0.08)
     axis.legend(fontsize=8)

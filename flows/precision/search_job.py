@@ -18,7 +18,6 @@ from voltile.flows.precision.energy import (
     read_precision_energy,
 )
 from voltile.flows.precision.inputs import (
-    CALSET,
     PrecisionInputs,
     accuracies,
     read_precision_inputs,
@@ -52,8 +51,9 @@ class SearchConfig:
         ONNX file, or a built-in example.
     calibration, test : Path, optional
         Inputs as npz; those of an example by default.
-    calset : int
-        Inputs of the former that calibrate; the others test, without a file for that.
+    calset : int, optional
+        Inputs of the former that calibrate, by default `CALSET` or all of fewer; the others test,
+        without a file for that.
     energy : Path, optional
         Energy table; made with the defaults of `voltile energy` without one.
     pe : str, optional
@@ -71,7 +71,7 @@ class SearchConfig:
     model: str
     calibration: Path | None = None
     test: Path | None = None
-    calset: int = CALSET
+    calset: int | None = None
     energy: Path | None = None
     pe: str | None = None
     policy: str | None = None

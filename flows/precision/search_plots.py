@@ -26,10 +26,8 @@ def plot_front(result: "SearchJobResult", path: Path) -> None:
         axis.plot(relative[0], loss[0], "o", color=_FULL, label="full precision")
         axis.plot(relative[1:], loss[1:], "x", color=_POINT, mew=2, ms=8, label="operating points")
         _number(axis, relative, loss)
-        data = result.inputs.test or result.inputs.calibration
-        what = "test" if result.inputs.test else "calibration"
         axis.set_ylabel("loss of top-1 accuracy [%]")
-        axis.set_title(f"{len(data)} inputs of the {what} set", fontsize=9)
+        axis.set_title(result.inputs.accuracy_set, fontsize=9)
         axis.grid(alpha=0.3)
         axis.margins(0.08)
         axis.set_xlabel("energy / full precision")

@@ -346,7 +346,7 @@ def test_rejects_inputs_that_do_not_fit(voltile, tmp_path, tables):
         ({"y": y[:5]}, "labels y must be 600 integers, not uint8 of shape (5,)"),
         ({"y": y.astype(float)}, "labels y must be 600 integers, not float64"),
         ({"y": np.where(np.arange(600) == 3, 10, y)},
-         "labels must be from 0 to 9, not 10 (input 3)"),
+         "labels must be from 0 to 9, not 10 (input 4)"),
     ):  # fmt: skip
         file = write_inputs(tmp_path / "x.npz", **changed)
         code, out, err = voltile("search", MODEL, "--calibration", file, *SMALL, "--energy",
