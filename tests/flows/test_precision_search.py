@@ -190,8 +190,8 @@ def test_search_rejects_checkpoints(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ({"population": 2}, "population must be 3 or more, not 2"),
-        ({"evaluations": 99}, "evaluations must be at least the population, not 99"),
+        ({"population": 2}, "population must be from 3 to 10000, not 2"),
+        ({"evaluations": 99}, "evaluations must be at least the population of 100, not 99"),
         ({"crossover_probability": 1.5}, "crossover probability must be from 0 to 1, not 1.5"),
         ({"mutation_probability": -0.1}, "mutation probability must be from 0 to 1, not -0.1"),
         ({"threshold": 0.0}, "threshold must be positive, not 0.0"),
