@@ -15,8 +15,14 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         writer.writerows(rows)
 
 
+def remove_outputs(out: Path, names: Iterable[str]) -> None:
+    """Remove files of an earlier job from a folder; they must not pass for those of the new one."""
+    for name in names:
+        (out / name).unlink(missing_ok=True)
+
+
 def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
-    """Check that the output folder is no file, and no input among the files that a job writes.
+    """Check that the output folder is no file nor below one, and that no input is written over.
 
     Raises
     ------
@@ -25,6 +31,9 @@ def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]
     """
     if out.exists() and not out.is_dir():
         raise VoltileError(f"output folder {out} is a file")
+    for folder in out.parents:
+        if folder.is_file():
+            raise VoltileError(f"output folder {out} is below {folder}, which is a file")
     written = {(out / name).resolve() for name in outputs}
     for path in inputs:
         if path.resolve() in written:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from voltile.core import RunRecord, file_hash
-from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.core import RunRecord, StageMeter, file_hash
+from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
 from voltile.flows.precision.lookup_table import LookupTable, read_lookup
-from voltile.sim import BudgetRun, read_budget, run_under_budget
+from voltile.sim import Budget, BudgetRun, read_budget, run_under_budget
 
 BUDGET_OUTPUTS = ("budget.csv", "budget.png", "budget.json")
 BUDGET_RUN_COLUMNS = (
@@ -60,26 +60,32 @@ def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> Budget
 
     file = run_folder / "lookup.json"
     refuse_overwriting([budget, file], out, BUDGET_OUTPUTS)
-    table = read_lookup(file)
-    points, costs = table.points, table.reconfiguration
-    blind = replace(points, top_1=None)
-    zero = np.zeros((points.settings.shape[1], int(points.settings.max(initial=0)) + 1))
-    run = run_under_budget(blind, read_budget(budget), rate, zero if costs is None else costs)
-    if points.top_1 is not None:
-        run = replace(run, accuracy=points.top_1[run.point])
-    result = BudgetResult(table, run, rate)
-    out.mkdir(parents=True, exist_ok=True)
-    for item in BUDGET_OUTPUTS:
-        (out / item).unlink(missing_ok=True)
-    write_csv(out / "budget.csv", BUDGET_RUN_COLUMNS, _rows(run))
-    plot_budget(result, out / "budget.png")
+    meter = StageMeter()
+    with meter.stage("controller"):
+        table = read_lookup(file)
+        result = BudgetResult(table, _controlled(table, read_budget(budget), rate), rate)
+    with meter.stage("outputs"):
+        out.mkdir(parents=True, exist_ok=True)
+        remove_outputs(out, BUDGET_OUTPUTS)
+        write_csv(out / "budget.csv", BUDGET_RUN_COLUMNS, _rows(result.run))
+        plot_budget(result, out / "budget.png")
     RunRecord(
         command={"budget": str(budget), "run": str(run_folder), "rate": rate},
         inputs={str(path): file_hash(path) for path in (budget, file)},
         versions={item: version(item) for item in ("voltile", "numpy")},
         seed=0,
+        stages=meter.costs,
     ).write(out / "budget.json")
     return result
+
+
+def _controlled(table: LookupTable, budget: Budget, rate: float) -> BudgetRun:
+    """Return what the controller does, which does not know accuracies."""
+    points, costs = table.points, table.reconfiguration
+    blind = replace(points, top_1=None)
+    zero = np.zeros((points.settings.shape[1], int(points.settings.max(initial=0)) + 1))
+    run = run_under_budget(blind, budget, rate, zero if costs is None else costs)
+    return run if points.top_1 is None else replace(run, accuracy=points.top_1[run.point])
 
 
 def _rows(run: BudgetRun) -> list[tuple[object, ...]]:

@@ -191,7 +191,11 @@ def multilevel_command(
         classes, energy, policy, vdd, pe, truncate,
     )  # fmt: skip
     folder = out or Path("runs") / f"multilevel-{Path(model).stem}"
-    result = run_multilevel(config, folder)
+    try:
+        result = run_multilevel(config, folder)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; nothing is kept", err=True)
+        raise typer.Exit(130) from None
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(multilevel_rows(result))
     typer.echo(f"{result.evaluations} settings evaluated")

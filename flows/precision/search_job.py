@@ -22,6 +22,7 @@ from voltile.flows.precision.inputs import (
     accuracies,
     read_precision_inputs,
 )
+from voltile.flows.precision.search_outputs import SEARCH_OUTPUTS, remove_search, write_search
 from voltile.flows.search import (
     SearchParameters,
     SearchResult,
@@ -36,9 +37,6 @@ from voltile.flows.stages import stage_key
 from voltile.sim import PrecisionEvaluator, PrecisionPoints
 
 FloatArray = NDArray[np.float64]
-
-SEARCH_OUTPUTS = ("operating_points.csv", "layers.csv", "switches.csv", "lookup.json", "front.png",
-                  "population.png", "run.json")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -171,8 +169,6 @@ def run_search(
     VoltileError
         One of its children, for whatever in the inputs cannot be used; no output is written then.
     """
-    from voltile.flows.precision.search_outputs import write_search
-
     pe = chosen_pe(config.pe, config.energy)
     config = replace(config, pe=pe)
     meter = StageMeter()
@@ -200,6 +196,7 @@ def run_search(
         f"precisions, {len(inputs.calibration)} inputs for calibration; energy of {pe} elements "
         f"from {table}, {energy.policy} at {energy.reference_vdd:g} V"
     )
+    remove_search(out)
     with meter.stage("search"):
         parameters = config.parameters
         found = search(
