@@ -249,7 +249,7 @@ def test_divergence_rejects_outputs_that_are_not_finite():
         return values
 
     divergence = divergence_from_full(evaluate, 2)
-    message = "outputs of the network must be finite; of input 1 at precisions 01 they are not"
+    message = "outputs of the network must be finite; of input 2 at precisions 01 they are not"
     with pytest.raises(VoltileError, match=f"^{message}$"):
         divergence(np.array([[0, 0], [0, 1]]))
 
