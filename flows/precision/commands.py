@@ -194,7 +194,7 @@ def multilevel_command(
     try:
         result = run_multilevel(config, folder)
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing is kept", err=True)
+        typer.echo("interrupted; the same command begins anew", err=True)
         raise typer.Exit(130) from None
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(multilevel_rows(result))

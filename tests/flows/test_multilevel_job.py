@@ -150,7 +150,7 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(voltile, tmp_path, monkeypa
 
     monkeypatch.setattr(multilevel_job, "PrecisionEvaluator", Interrupted)
     assert voltile("multilevel", "digits", "--target", 0.9) == (
-        130, "", "interrupted; nothing is kept\n"
+        130, "", "interrupted; the same command begins anew\n"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -180,7 +180,19 @@ def test_search_rejects_checkpoints(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"no archive", whole[:-30]):
         path.write_bytes(damaged)
-        with pytest.raises(VoltileError, match=r"search\.npz is no whole checkpoint \(.*delete it"):
+        with pytest.raises(VoltileError, match=r"search\.npz is no whole checkpoint; delete it"):
+            search(divergence, energy, SMALL, path)
+    path.write_bytes(whole)
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    for name, value in (
+        ("settings", kept["settings"] + 9), ("settings", kept["settings"][:, :1]),
+        ("objectives", kept["objectives"][:5]), ("objectives", kept["objectives"] * np.nan),
+        ("populations", kept["populations"] + 1000), ("populations", -1 - kept["populations"]),
+        ("sizes", kept["sizes"] * 0), ("rank", kept["rank"][:2]), ("text", np.array("[" * 10**5)),
+    ):  # fmt: skip
+        np.savez(path, **kept | {name: value})
+        with pytest.raises(VoltileError, match=r"search\.npz is no whole checkpoint; delete it"):
             search(divergence, energy, SMALL, path)
     np.savez(path, text=np.array([{}], object))
     with pytest.raises(VoltileError, match="is no whole checkpoint"):
