@@ -336,7 +336,7 @@ def test_rejects_tables_that_do_not_fit(voltile, tmp_path, tables):
         (table, "its reference supplies 0.8, 1 V", ("--vdd", 0.9)),
         (without_energy(tmp_path / "free.csv", table, "fc", "half"),
          "total_pj of layer 'fc' at half precision must be above 0, not 0", ()),
-        (edited(tmp_path / "batch.csv", table, "digits,1,pw2", "digits,0,pw2"),
+        (edited(tmp_path / "batch.csv", table, "digits,1,8", "digits,0,8"),
          "batch must be 1 or more and finite, not 0", ()),
         ("nosuch.csv", "nosuch.csv", ()),
     ):  # fmt: skip
