@@ -15,6 +15,12 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         writer.writerows(rows)
 
 
+def remove_outputs(out: Path, names: Iterable[str]) -> None:
+    """Remove files of an earlier job from a folder; they must not pass for those of the new one."""
+    for name in names:
+        (out / name).unlink(missing_ok=True)
+
+
 def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
     """Check that the output folder is no file nor below one, and holds no input that a job writes.
 
@@ -25,7 +31,7 @@ def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]
     """
     for place in (out, *out.parents):
         if place.exists() and not place.is_dir():
-            where = "is" if place == out else f"lies below {place},"
+            where = "is" if place == out else f"is below {place}, which is"
             raise VoltileError(f"output folder {out} {where} a file")
     written = {(out / name).resolve() for name in outputs}
     for path in inputs:

@@ -24,6 +24,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 BUDGET_COLUMNS = ("time_s", "budget_j")
+MOST_RATE = 1e9
+"""Of inferences [1/s], so that those of the longest trace are counted in 64 bits."""
+_MOST_BUDGET = 1e6
 # Of the number of an inference, so that one at a change of the budget counts to what follows.
 _ROUNDING = 1e-6
 
@@ -52,9 +55,14 @@ def read_budget(path: Path) -> Budget:
     Raises
     ------
     VoltileError
-        As by `core.read_steps`.
+        As by `core.read_steps`, and for a budget above a megajoule.
     """
     steps = read_steps(path, BUDGET_COLUMNS)
+    for line, value in zip(steps.line, steps.value, strict=True):
+        if value > _MOST_BUDGET:
+            raise VoltileError(
+                f"{path}:{line}: budget_j must be {_MOST_BUDGET:g} or less, not {value:g}"
+            )
     return Budget(steps.time, steps.value)
 
 
@@ -125,13 +133,13 @@ def run_under_budget(
     Raises
     ------
     VoltileError
-        When there is no point, the rate is not positive and finite, or the energies of
+        When there is no point, the rate is not above 0 and up to `MOST_RATE`, or the energies of
         reconfiguration are of other layers.
     """
     if not len(points):
         raise VoltileError("there is no operating point to choose from")
-    if not 0 < rate < np.inf:
-        raise VoltileError(f"rate must be positive and finite, not {rate:g} per second")
+    if not 0 < rate <= MOST_RATE:
+        raise VoltileError(f"rate must be above 0 and up to {MOST_RATE:g} per second, not {rate:g}")
     layers = points.settings.shape[1]
     if reconfiguration.ndim != 2 or len(reconfiguration) != layers:
         raise VoltileError(

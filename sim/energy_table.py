@@ -131,10 +131,10 @@ def _check_values(columns: Mapping[str, NDArray[Any]]) -> None:
                     f"{name} must be one of {', '.join(allowed)}, not {min(unknown)}"
                 )
             continue
-        least = values.min()
-        if not (isfinite(least) and isfinite(values.max()) and least >= 0):
-            at = int(np.argmax(~(np.isfinite(values) & (values >= 0))))
-            raise RowFault(at, f"{name} must be 0 or more and finite, not {values[at]}")
+        least, needed = values.min(), int(name == "batch")
+        if not (isfinite(least) and isfinite(values.max()) and least >= needed):
+            at = int(np.argmax(~(np.isfinite(values) & (values >= needed))))
+            raise RowFault(at, f"{name} must be {needed} or more and finite, not {values[at]}")
     parts = np.sum([columns[name] for name in _PARTS], axis=0)
     total = columns["total_pj"]
     wrong = np.abs(parts - total) > _ROUNDING * total

@@ -25,7 +25,7 @@ from voltile.sim.float_network import (
 from voltile.sim.golden import IntArray, split
 from voltile.sim.layers import activate, convolve
 from voltile.sim.packed import reconfigure_weights
-from voltile.sim.quantisation import check_inputs, fraction_length, quantise
+from voltile.sim.quantisation import LARGEST, check_inputs, fraction_length, quantise
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class FixedPointNetwork:
         Raises
         ------
         LayerError
-            When the inputs are of another shape, none or no numbers, or a weight or result is not
-            finite.
+            When the inputs are of another shape, none or no numbers, a weight or result is not
+            finite, or an input or result is of `LARGEST` or more.
         """
         width = element.width
         inputs = check_inputs(calibration, network.input_shape)
@@ -110,6 +110,11 @@ class FixedPointNetwork:
                 ]
             if not np.isfinite(results).all():
                 raise LayerError(f"'{layer.name}' has results that are not finite")
+            if (found := max(np.abs(each).max() for each in results)) >= LARGEST:
+                raise LayerError(
+                    f"'{layer.name}' has results of {found:.3g}; fixed point takes magnitudes "
+                    f"below {LARGEST:.3g}"
+                )
             before = tuple(fractions[item] for item in taken)
             match layer:
                 case FloatLayer():

@@ -94,11 +94,15 @@ class FloatNetwork:
     inputs : tuple of tuple of int
         Feature maps that each layer takes: 0 is the input of the network, 1 the result of the
         first layer, and so on. Without it, each takes the one before.
+    output_shape : tuple of int
+        Of the result for an input as the file has it: values of a vector, or channels, height and
+        width; empty where there is no file.
     """
 
     input_shape: tuple[int, int, int]
     layers: tuple[AnyLayer, ...]
     inputs: tuple[tuple[int, ...], ...] = ()
+    output_shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", self.inputs or chain(len(self.layers)))

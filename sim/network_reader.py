@@ -41,7 +41,10 @@ class NetworkReader:
         names = [layer.name for layer in self.layers]
         if doubles := {name for name in names if names.count(name) > 1}:
             raise self.fault(f"more than one layer is named '{min(doubles)}'")
-        return FloatNetwork(self.shapes[0], tuple(self.layers), tuple(self.inputs))
+        height, width, channels = self.shapes[self.maps[output]]
+        is_flat = output in self.flat
+        shape = (channels * height * width,) if is_flat else (channels, height, width)
+        return FloatNetwork(self.shapes[0], tuple(self.layers), tuple(self.inputs), shape)
 
     def map_of(self, tensor: str, name: str, spatial: bool = True) -> int:
         """Return the number of the map that a tensor holds."""

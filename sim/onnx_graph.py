@@ -1,4 +1,4 @@
-"""Nodes and shapes of an ONNX file; nothing in it is executed, no external data are read."""
+"""Nodes and shapes of an ONNX file; nothing in it is executed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def load_onnx(path: Path, external_data: bool = False) -> Any:
     Raises
     ------
     LayerError
-        When the file is none, or cannot be read.
+        When the file is none or cannot be read, or its external data, which must lie in its folder.
     """
     import onnx
 
@@ -111,9 +111,15 @@ def load_onnx(path: Path, external_data: bool = False) -> Any:
     if is_empty:
         raise LayerError(f"{path}: the file is empty")
     try:
-        model = onnx.load(str(path), format="protobuf", load_external_data=external_data)
+        model = onnx.load(str(path), format="protobuf", load_external_data=False)
     except Exception as fault:  # of any kind: the parser's own, or the file's
         raise LayerError(f"{path}: no ONNX file ({type(fault).__name__})") from None
+    try:
+        if external_data:
+            onnx.load_external_data_for_model(model, str(path.parent))
+    except Exception as fault:  # of several kinds; the checker refuses what lies elsewhere
+        reason = " ".join(str(fault).split())
+        raise LayerError(f"{path}: external data cannot be used: {reason}") from None
     graph = model.graph
     if not graph.node:
         raise LayerError(f"{path}: no ONNX file, or one without nodes")

@@ -249,7 +249,9 @@ class _Reader(NetworkReader):
         self.same(node, name, attributes)
         height, width, _ = self.shapes[self.maps[node.output[0]]]
         shape = self.operand(node.input[1], name) if node.op_type == "Reshape" else (0, -1)
-        if (len(shape) != 2 or attributes.get("axis", 1) != 1) and (height, width) != (1, 1):
+        is_row = len(shape) == 2 and attributes.get("axis", 1) == 1 and node.op_type != "Squeeze"
+        is_spread = sum(size != 1 for size in shape[1:]) > 1
+        if is_spread or not is_row and (height, width) != (1, 1):
             raise self.fault(f"'{name}' does not flatten a feature map to one row an input")
         self.flat.add(node.output[0])
 

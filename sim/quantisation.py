@@ -9,6 +9,13 @@ from voltile.core import LayerError
 from voltile.sim.float_network import FloatArray
 from voltile.sim.golden import IntArray
 
+LARGEST = 2.0**63
+"""Magnitude that values of a feature map stay below.
+
+Scales of their words, and sums of these times weights, are then numbers of single precision, which
+ONNX files and onnxruntime compute with.
+"""
+
 
 def quantise(values: npt.ArrayLike, fraction: int, bits: int) -> IntArray:
     """Return ``clip(round(x * 2**fraction), -2**(bits-1), 2**(bits-1) - 1)`` (Eq. 3.2).
@@ -56,7 +63,7 @@ def check_inputs(values: npt.ArrayLike, shape: Sequence[int] | None) -> FloatArr
     Raises
     ------
     LayerError
-        When they are of another shape, none, or not finite numbers.
+        When they are of another shape, none, not finite numbers, or of `LARGEST` or more.
     """
     inputs = np.asarray(values)
     wanted = tuple(shape or inputs.shape[1:])
@@ -67,4 +74,7 @@ def check_inputs(values: npt.ArrayLike, shape: Sequence[int] | None) -> FloatArr
         raise LayerError(f"inputs must be real numbers, not {inputs.dtype}")
     if not np.isfinite(inputs).all():
         raise LayerError("inputs hold values that are not finite")
-    return inputs.astype(np.float64)
+    real = inputs.astype(np.float64)
+    if (found := np.abs(real).max()) >= LARGEST:
+        raise LayerError(f"magnitudes of inputs must be below {LARGEST:.3g}, not {found:.3g}")
+    return real

@@ -169,17 +169,25 @@ def read_inputs(path: Path) -> Floats:
     """
     arrays = read_arrays(path, ("x",), "inputs")
     x = arrays["x"]
-    if x.ndim != 4 or not x.size or x.dtype.kind not in "iuf":
+    if x.ndim != 4 or x.dtype.kind not in "iuf":
         raise VoltileError(
             f"inputs {path}: x must be numbers of shape (inputs, channels, height, width), not "
             f"{x.dtype} of shape {x.shape}"
         )
+    if not x.size:
+        raise VoltileError(f"inputs {path}: x is empty, of shape {x.shape}")
     zero, scale = _number(path, arrays, "zero_point", 0), _number(path, arrays, "scale", 1)
     if scale <= 0:
         raise VoltileError(f"inputs {path}: scale must be positive, not {scale:g}")
     if not np.isfinite(x).all():
         raise VoltileError(f"inputs {path}: x must be finite, not {x[~np.isfinite(x)][0]}")
-    return np.asarray(np.moveaxis((x.astype(np.float64) - zero) * scale, 1, -1))
+    with np.errstate(over="ignore", invalid="ignore"):  # told as an error below
+        values = (x.astype(np.float64) - zero) * scale
+    if not np.isfinite(values).all():
+        raise VoltileError(
+            f"inputs {path}: x, less zero_point and times scale {scale:g}, must be finite"
+        )
+    return np.moveaxis(values, 1, -1)
 
 
 def _number(path: Path, arrays: dict[str, NDArray[Any]], name: str, default: float) -> float:

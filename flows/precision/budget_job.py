@@ -1,18 +1,16 @@
 """A searched network under an energy budget over time: `voltile budget` (3.3.1)."""
 
-import json
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voltile.core import RunRecord, VoltileError, file_hash
-from voltile.flows.output_files import refuse_overwriting, write_csv
-from voltile.flows.precision.search_outputs import LOOKUP_SCHEMA
-from voltile.sim import BudgetRun, PrecisionPoints, read_budget, run_under_budget
+from voltile.core import RunRecord, StageMeter, file_hash
+from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
+from voltile.flows.precision.lookup_table import LookupTable, read_lookup
+from voltile.sim import Budget, BudgetRun, read_budget, run_under_budget
 
 BUDGET_OUTPUTS = ("budget.csv", "budget.png", "budget.json")
 BUDGET_RUN_COLUMNS = (
@@ -22,42 +20,20 @@ BUDGET_RUN_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Lookup:
-    """A look-up table of operating points.
-
-    Attributes
-    ----------
-    network : str
-        Name.
-    subject : str
-        On what and by which energies, for captions.
-    points : PrecisionPoints
-        With the accuracy that is known best.
-    reconfiguration : ndarray, shape (layers, precisions), or None
-        To make the weights of a layer those of a precision [J]; None when it is not known.
-    """
-
-    network: str
-    subject: str
-    points: PrecisionPoints
-    reconfiguration: NDArray[np.float64] | None
-
-
-@dataclass(frozen=True)
 class BudgetResult:
     """What the controller did.
 
     Attributes
     ----------
-    lookup : Lookup
-        The points that it had.
+    table : LookupTable
+        What it read.
     run : BudgetRun
         Over time.
     rate : float
         Inferences per second [1/s].
     """
 
-    lookup: Lookup
+    table: LookupTable
     run: BudgetRun
     rate: float
 
@@ -82,70 +58,34 @@ def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> Budget
     """
     from voltile.flows.precision.budget_plots import plot_budget
 
-    table = run_folder / "lookup.json"
-    refuse_overwriting([budget, table], out, BUDGET_OUTPUTS)
-    lookup = read_lookup(table)
-    points, costs = lookup.points, lookup.reconfiguration
-    blind = replace(points, top_1=None)
-    zero = np.zeros((points.settings.shape[1], int(points.settings.max(initial=0)) + 1))
-    run = run_under_budget(blind, read_budget(budget), rate, zero if costs is None else costs)
-    if points.top_1 is not None:
-        run = replace(run, accuracy=points.top_1[run.point])
-    result = BudgetResult(lookup, run, rate)
-    out.mkdir(parents=True, exist_ok=True)
-    for item in BUDGET_OUTPUTS:
-        (out / item).unlink(missing_ok=True)
-    write_csv(out / "budget.csv", BUDGET_RUN_COLUMNS, _rows(run))
-    plot_budget(result, out / "budget.png")
+    file = run_folder / "lookup.json"
+    refuse_overwriting([budget, file], out, BUDGET_OUTPUTS)
+    meter = StageMeter()
+    with meter.stage("controller"):
+        table = read_lookup(file)
+        result = BudgetResult(table, _controlled(table, read_budget(budget), rate), rate)
+    with meter.stage("outputs"):
+        out.mkdir(parents=True, exist_ok=True)
+        remove_outputs(out, BUDGET_OUTPUTS)
+        write_csv(out / "budget.csv", BUDGET_RUN_COLUMNS, _rows(result.run))
+        plot_budget(result, out / "budget.png")
     RunRecord(
         command={"budget": str(budget), "run": str(run_folder), "rate": rate},
-        inputs={str(path): file_hash(path) for path in (budget, table)},
+        inputs={str(path): file_hash(path) for path in (budget, file)},
         versions={item: version(item) for item in ("voltile", "numpy")},
         seed=0,
+        stages=meter.costs,
     ).write(out / "budget.json")
     return result
 
 
-def read_lookup(path: Path) -> Lookup:
-    """Read the `lookup.json` of a search.
-
-    Raises
-    ------
-    VoltileError
-        When it is none.
-    """
-    try:
-        content = json.loads(path.read_text())
-        if content["schema"] != LOOKUP_SCHEMA:
-            raise VoltileError(f"{path} has schema {content['schema']}, not {LOOKUP_SCHEMA}")
-        modes, rows = list(content["precisions"]), content["points"]
-        layers = [layer["layer"] for layer in rows[0]["layers"]]
-        settings = np.array(
-            [[modes.index(layer["precision"]) for layer in point["layers"]] for point in rows]
-        )
-        energy = np.array([point["energy_pj"] for point in rows], np.float64) * 1e-12
-        divergence = np.array([point["kl_divergence"] for point in rows], np.float64)
-        shares = [
-            point["top1_calibration" if point["top1_test"] is None else "top1_test"]
-            for point in rows
-        ]
-        top_1 = None if None in shares else np.array(shares, np.float64)
-        costs = content["reconfiguration_pj"]
-        known = None if costs is None else 1e-12 * np.array(
-            [[costs[name][mode] for mode in modes] for name in layers], np.float64
-        )  # fmt: skip
-        subject = (
-            f"{content['network']} on {content['element']} elements; energy: {content['policy']} "
-            f"at {content['reference_vdd_v']:g} V"
-        )
-        points = PrecisionPoints(settings, energy, divergence, top_1)
-        return Lookup(content["network"], subject, points, known)
-    except OSError as error:
-        raise VoltileError(
-            f"{path} cannot be read ({error.strerror}); first run: voltile search"
-        ) from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise VoltileError(f"{path} is no look-up table of a search") from None
+def _controlled(table: LookupTable, budget: Budget, rate: float) -> BudgetRun:
+    """Return what the controller does, which does not know accuracies."""
+    points, costs = table.points, table.reconfiguration
+    blind = replace(points, top_1=None)
+    zero = np.zeros((points.settings.shape[1], int(points.settings.max(initial=0)) + 1))
+    run = run_under_budget(blind, budget, rate, zero if costs is None else costs)
+    return run if points.top_1 is None else replace(run, accuracy=points.top_1[run.point])
 
 
 def _rows(run: BudgetRun) -> list[tuple[object, ...]]:

@@ -18,7 +18,7 @@ _TOP = 1.25
 
 def plot_budget(result: "BudgetResult", path: Path) -> None:
     """Draw budget and energy of an inference with the point's number, and below the accuracy."""
-    run, points = result.run, result.lookup.points
+    run, points = result.run, result.table.points
     edges, chosen = run.budget.time, points.energy[run.point]
     top = _TOP * points.energy.max()
     unit, factor = energy_unit(top)
@@ -44,7 +44,9 @@ def plot_budget(result: "BudgetResult", path: Path) -> None:
     known = not np.isnan(run.accuracy).any()
     values = 100 * run.accuracy if known else run.divergence
     quality.stairs(values, edges, baseline=None, color=LOW, lw=1.8)
-    quality.set_ylabel("top-1 accuracy [%]" if known else "KL divergence [nat]")
+    quality.set_ylabel(
+        f"top-1 accuracy [%],\n{result.table.top_1_set} set" if known else "KL divergence [nat]"
+    )
     quality.margins(y=0.15)
     quality.set_xlabel("time [s]")
     quality.set_xlim(edges[0], edges[-1])
@@ -54,7 +56,7 @@ def plot_budget(result: "BudgetResult", path: Path) -> None:
     figure.legend(*energy.get_legend_handles_labels(), loc="outside upper center", ncols=4,
                   frameon=False, fontsize=8, columnspacing=1.2)  # fmt: skip
     figure.supxlabel(
-        f"{result.lookup.subject}\n{result.rate:g} inferences per second, {run.switches} switches "
+        f"{result.table.subject}\n{result.rate:g} inferences per second, {run.switches} switches "
         "of precision",
         fontsize=8,
     )
@@ -64,7 +66,7 @@ def plot_budget(result: "BudgetResult", path: Path) -> None:
 
 def _number_stretches(axis: Any, result: "BudgetResult", factor: float) -> None:
     """Write its number over every stretch at a point that is wide enough."""
-    run, points = result.run, result.lookup.points
+    run, points = result.run, result.table.points
     axis.figure.draw_without_rendering()  # the layout is not known before
     per_second = axis.get_window_extent().width * 72 / axis.figure.dpi / np.ptp(run.budget.time)
     changes = 1 + np.flatnonzero(np.diff(run.point) | np.diff(run.met))

@@ -19,8 +19,10 @@ TestSet = Annotated[
     typer.Option("--test", help="Inputs with labels for testing. [those that --calset leaves]"),
 ]
 Calset = Annotated[
-    int, typer.Option(help="Inputs for calibration, the first of the file's (Table 3.5).")
-]
+    int | None,
+    typer.Option(help="Inputs for calibration, the first of the file's (Table 3.5). [100, or all "
+                 "of fewer]"),
+]  # fmt: skip
 Element = Annotated[
     str | None,
     typer.Option("--pe", help="Processing element: scalable, spatial (8/4 bits), dual (16/8). "
@@ -48,7 +50,7 @@ def search_command(
         typer.Option(help="Energy table of 'voltile energy'. [computed with its defaults]"),
     ] = None,
     test: TestSet = None,
-    calset: Calset = 100,
+    calset: Calset = None,
     pe: Element = None,
     policy: Policy = None,
     vdd: Vdd = None,
@@ -157,7 +159,7 @@ def multilevel_command(
         typer.Option(help="Energy table, whose energy is the effort. [operations of Table 3.9]"),
     ] = None,
     test: TestSet = None,
-    calset: Calset = 100,
+    calset: Calset = None,
     pe: Element = None,
     policy: Policy = None,
     vdd: Vdd = None,
@@ -193,7 +195,11 @@ def multilevel_command(
         classes, energy, policy, vdd, pe, truncate,
     )  # fmt: skip
     folder = out or Path("runs") / f"multilevel-{Path(model).stem}"
-    result = run_multilevel(config, folder)
+    try:
+        result = run_multilevel(config, folder)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command begins anew", err=True)
+        raise typer.Exit(130) from None
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(multilevel_rows(result))
     typer.echo(f"{result.evaluations} settings evaluated")
@@ -229,18 +235,17 @@ def budget_command(
 
     folder = out or run / f"budget-{budget.stem}"
     result = run_budget(budget, run, rate, folder)
-    done = result.run
+    done, table = result.run, result.table
     unit, factor = energy_unit(done.energy)
     switch = float(done.switch_energy.sum())
     typer.echo(
-        f"{result.lookup.network}: {done.inferences.sum()} inferences, "
-        f"{done.energy * factor:.4g} {unit}, {switch * factor:.3g} {unit} of it for "
-        f"{done.switches} switches"
+        f"{table.network}: {done.inferences.sum()} inferences, {done.energy * factor:.4g} {unit}, "
+        f"{switch * factor:.3g} {unit} of it for {done.switches} switches"
     )
-    if result.lookup.reconfiguration is None:
+    if table.reconfiguration is None:
         typer.echo("note: what a switch takes is not known to this search, and not counted")
-    if result.lookup.points.top_1 is not None and done.inferences.sum():
-        typer.echo(f"mean accuracy: {done.mean_accuracy:.2%}")
+    if table.top_1_set and done.inferences.sum():
+        typer.echo(f"mean accuracy: {done.mean_accuracy:.2%}, of the {table.top_1_set} set")
     if not done.met.all():
         over = int((~done.met).sum())
         typer.echo(f"no point is within {over} of {len(done.met)} budgets", err=True)

@@ -141,6 +141,12 @@ def read_precision_energy(
         [[place[layer, item] for item in precisions] for layer in inputs.network.names]
     )
     energy = rows["total_pj"] * 1e-12 / rows["batch"]
+    if (free := energy[found] == 0).any():
+        layer, item = np.argwhere(free)[0]
+        raise VoltileError(
+            f"energy table {path}: total_pj of layer '{inputs.network.names[layer]}' at "
+            f"{precisions[item]} precision must be above 0, not 0"
+        )
     others = ~np.isin(rows["op"], list(_ON_ARRAY)) & (rows["precision"] == precisions[0])
     return PrecisionEnergy(
         path, policy, vdd, energy[found], float(energy[others].sum()), rows["vdd_v"][found[0]],

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import VoltileError
+from voltile.core import LayerError, VoltileError
 from voltile.flows.elements.operands import read_arrays, read_inputs
 from voltile.sim import (
     ELEMENTS,
     FixedPointNetwork,
+    FloatNetwork,
     LayerShape,
     PrecisionEvaluator,
     Workload,
@@ -18,6 +19,7 @@ from voltile.sim import (
     read_onnx_workload,
     top_1,
 )
+from voltile.sim.quantisation import LARGEST, check_inputs
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -95,6 +97,15 @@ class PrecisionInputs:
         shapes = {layer.name: layer for layer in self.workload.layers}
         return [shapes[name] for name in self.network.names]
 
+    @property
+    def accuracy_set(self) -> str:
+        """What accuracies are of: the test set, or, said so, the calibration set without one."""
+        if self.test:
+            return f"on {len(self.test)} inputs of the test set"
+        if self.calibration.labels is None:
+            return "unknown without labels"
+        return f"on {len(self.calibration)} inputs of the calibration set, as there is no test set"
+
     def macs(self) -> IntArray:
         """Return the MACs of these layers, for an input."""
         return np.array([layer.macs for layer in self.layers], np.int64)
@@ -110,7 +121,7 @@ def read_precision_inputs(
     model: str,
     calibration: Path | None,
     test: Path | None,
-    calset: int,
+    calset: int | None,
     pe: str,
     rounding: bool,
 ) -> PrecisionInputs:
@@ -122,9 +133,9 @@ def read_precision_inputs(
         ONNX file, or the name of an example, which also has inputs.
     calibration, test : Path or None
         Files as `read_inputs` has them, with labels as array `y`.
-    calset : int
-        Inputs of the calibration file that are used, from the first on. Without a test file, those
-        that are left are the test set.
+    calset : int or None
+        Inputs of the calibration file that are used, from the first on; None: `CALSET`, or all when
+        there are fewer. Without a test file, those that are left are the test set.
     pe : str
         Name of the element.
     rounding : bool
@@ -133,19 +144,29 @@ def read_precision_inputs(
     Raises
     ------
     VoltileError
-        For a file that cannot be used, or inputs of another shape than the network's.
+        For a file that cannot be used, inputs of another shape than the network's or fewer than
+        `calset`, or a network that gives no vector of class scores.
     """
     if pe not in ELEMENTS:
         raise VoltileError(f"pe must be {', '.join(ELEMENTS)}, not {pe}")
-    if calset < 1:
+    if calset is not None and calset < 1:
         raise VoltileError(f"calset must be 1 or more, not {calset}")
     path = example_file(model, ".onnx") or Path(model)
     given = calibration or example_file(model, ".npz")
     if given is None:
         raise VoltileError("the search needs inputs of the network: --calibration X.npz")
     floats, workload = read_onnx(path), read_onnx_workload(path)
+    _check_classes(floats, path)
     every = _read_set(given, floats.input_shape, path)
+    if calset is not None and calset > len(every):
+        raise VoltileError(
+            f"calset must be up to {len(every)}, the inputs of {given}, not {calset}"
+        )
+    calset = CALSET if calset is None else calset
     chosen = every.part(slice(calset))
+    _check_range(chosen)
+    if test and test.exists() and test.samefile(given):
+        raise VoltileError(f"inputs {test} are those of calibration; a test set has others")
     others = _read_set(test, floats.input_shape, path) if test else every.part(slice(calset, None))
     if test and others.labels is None:
         raise VoltileError(f"inputs {test}: array 'y', the labels of the test set, is missing")
@@ -161,9 +182,10 @@ def _read_set(path: Path, shape: tuple[int, int, int], model: Path) -> DataSet:
             f"inputs {path} are of {values.shape[1:]} (height, width, channels), those of {model} "
             f"of {shape}"
         )
-    faulty = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2, 3)))
-    if len(faulty):
-        raise VoltileError(f"inputs {path} must be finite; input {faulty[0]} is not")
+    try:
+        check_inputs(values, shape)
+    except LayerError as error:
+        raise VoltileError(f"inputs {path}: {error}") from None
     labels = read_arrays(path, (), "inputs").get("y")
     if labels is not None and (labels.shape != values.shape[:1] or labels.dtype.kind not in "iu"):
         raise VoltileError(
@@ -171,6 +193,25 @@ def _read_set(path: Path, shape: tuple[int, int, int], model: Path) -> DataSet:
             f"{labels.shape}"
         )
     return DataSet(path, values, None if labels is None else labels.astype(np.int64))
+
+
+def _check_classes(network: FloatNetwork, model: Path) -> None:
+    shape = network.output_shape
+    if shape[1:] not in ((), (1, 1)) or shape[0] < 2:
+        raise VoltileError(
+            f"{model}: the output must be a vector of scores of two classes or more for an input, "
+            f"not of shape {shape}"
+        )
+
+
+def _check_range(data: DataSet) -> None:
+    """Refuse inputs from which no fraction length follows."""
+    largest = float(np.abs(data.values).max())
+    if largest < 1 / LARGEST:
+        raise VoltileError(
+            f"inputs {data.path}: the largest magnitude of the first {len(data)}, the calibration "
+            f"set, must be {1 / LARGEST:.3g} or more, not {largest:.3g}"
+        )
 
 
 def accuracies(evaluator: PrecisionEvaluator, data: DataSet, settings: IntArray) -> FloatArray:
@@ -189,6 +230,6 @@ def accuracies(evaluator: PrecisionEvaluator, data: DataSet, settings: IntArray)
     if len(wrong):
         raise VoltileError(
             f"inputs {data.path}: labels must be from 0 to {classes - 1}, not "
-            f"{data.labels[wrong[0]]} (input {wrong[0]})"
+            f"{data.labels[wrong[0]]} (input {wrong[0] + 1})"
         )
     return top_1(logits, data.labels)

@@ -24,8 +24,8 @@ def multilevel_rows(result: "MultilevelResult") -> Table:
         box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left",
         caption=f"Full precision: {result.full_effort * factor:.4g} {unit} on "
         f"{result.inputs.network.element.name} elements, without layers that take no precision. "
-        f"Difference: to the target. Precisions (letters F full, M mixed, H "
-        f"half) in the order of {names}.",
+        f"Difference: to the target, {result.inputs.accuracy_set}. Precisions (letters F full, "
+        f"M mixed, H half) in the order of {names}.",
     )  # fmt: skip
     columns = ("level", "classes", "target", "calibration", "test", "difference", unit, "saving",
                *(f"MACs {item.name.lower()}" for item in modes[1:]))  # fmt: skip

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import RunRecord, VoltileError, file_hash, write_atomically
-from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.core import RunRecord, StageMeter, VoltileError, file_hash, write_atomically
+from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
 from voltile.flows.precision.energy import PrecisionEnergy, chosen_pe, read_precision_energy
 from voltile.flows.precision.inputs import (
-    CALSET,
     DataSet,
     PrecisionInputs,
     example_file,
@@ -22,7 +21,7 @@ from voltile.flows.precision.inputs import (
 )
 from voltile.flows.precision.search_outputs import precision_text, setting_flags
 from voltile.flows.search import LevelAccuracy, TableRow, multilevel_table
-from voltile.sim import Cut, PrecisionEvaluator, operations, read_hierarchy
+from voltile.sim import ClassHierarchy, Cut, PrecisionEvaluator, operations, read_hierarchy
 
 MULTILEVEL_OUTPUTS = ("multilevel.csv", "settings.json", "multilevel.png", "run.json")
 MULTILEVEL_COLUMNS = (
@@ -55,7 +54,7 @@ class MultilevelConfig:
     hierarchy: Path | None = None
     calibration: Path | None = None
     test: Path | None = None
-    calset: int = CALSET
+    calset: int | None = None
     levels: tuple[int, ...] = ()
     targets: tuple[float, ...] = ()
     classes: Path | None = None
@@ -116,16 +115,36 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
 
     pe = chosen_pe(config.pe, config.energy)
     config = replace(config, pe=pe)
-    inputs = read_precision_inputs(
-        config.model, config.calibration, config.test, config.calset, pe, not config.truncate,
-    )  # fmt: skip
+    meter = StageMeter()
+    with meter.stage("quantisation"):
+        inputs = read_precision_inputs(
+            config.model, config.calibration, config.test, config.calset, pe, not config.truncate,
+        )  # fmt: skip
     hierarchy_file = config.hierarchy or example_file(config.model, "_hierarchy.csv")
     if hierarchy_file is None:
         raise VoltileError("a hierarchy of classes is needed: --hierarchy H.csv")
     optional = (config.classes, config.energy)
     files = [*inputs.files, hierarchy_file, *(path for path in optional if path)]
     refuse_overwriting(files, out, MULTILEVEL_OUTPUTS)
-    hierarchy = read_hierarchy(hierarchy_file)
+    with meter.stage("assignment"):
+        result = _assigned(config, inputs, read_hierarchy(hierarchy_file))
+    with meter.stage("outputs"):
+        _write(result, out)
+        plot_multilevel(result, out / "multilevel.png")
+    RunRecord(
+        command=json.loads(json.dumps(asdict(config), default=str)),
+        inputs={str(path): file_hash(path) for path in files},
+        versions={name: version(name) for name in ("voltile", "numpy", "onnxruntime")},
+        seed=0,
+        stages=meter.costs,
+    ).write(out / "run.json")
+    return result
+
+
+def _assigned(
+    config: MultilevelConfig, inputs: PrecisionInputs, hierarchy: ClassHierarchy
+) -> MultilevelResult:
+    """Assign precisions for every level and target."""
     calibrating = PrecisionEvaluator(inputs.network, inputs.calibration.values)
     full = np.zeros((1, len(calibrating.names)), np.int64)
     outputs = _classes(config.classes, calibrating.evaluate(full).shape[-1])
@@ -147,19 +166,10 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
         test = _level_accuracy(tester, inputs.test, cuts)
     rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test)
     reached = (test or calibration)(full[0])
-    result = MultilevelResult(
+    return MultilevelResult(
         config, inputs, cuts, tuple(rows), energy, float(effort[:, 0].sum()), reached,
         calibration.evaluations,
     )  # fmt: skip
-    _write(result, out)
-    plot_multilevel(result, out / "multilevel.png")
-    RunRecord(
-        command=json.loads(json.dumps(asdict(config), default=str)),
-        inputs={str(path): file_hash(path) for path in files},
-        versions={name: version(name) for name in ("voltile", "numpy", "onnxruntime")},
-        seed=0,
-    ).write(out / "run.json")
-    return result
 
 
 def _classes(path: Path | None, outputs: int) -> list[str]:
@@ -199,8 +209,7 @@ def _level_accuracy(
 
 def _write(result: MultilevelResult, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in MULTILEVEL_OUTPUTS:  # those of an earlier job must not pass for this one's
-        (out / name).unlink(missing_ok=True)
+    remove_outputs(out, MULTILEVEL_OUTPUTS)
     modes = tuple(result.inputs.network.element.products)
     shares = tuple(f"macs_{item.name.lower()}" for item in modes)
     write_csv(

@@ -33,10 +33,9 @@ def plot_multilevel(result: "MultilevelResult", path: Path) -> None:
             label=f"L = {cut.level}, {len(cut.classes)} classes",
         )  # fmt: skip
     inputs, energy = result.inputs, result.energy
-    data, of = (inputs.test, "test") if inputs.test else (inputs.calibration, "calibration")
     axis.set_xlabel(f"saving of {'energy' if energy else 'operations'} [%]")
     axis.set_ylabel("top-1 accuracy [%]")
-    axis.set_title(f"{len(data)} inputs of the {of} set", fontsize=9)
+    axis.set_title(inputs.accuracy_set, fontsize=9)
     axis.grid(alpha=0.3)
     axis.margins(0.08)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=4,

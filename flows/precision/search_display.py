@@ -44,8 +44,8 @@ def points_table(result: "SearchJobResult") -> Table:
     table = Table(
         box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left",
         caption=f"Precisions ({letters}) in the order of {', '.join(names)}. Loss: of top-1 "
-        "accuracy against full precision. Switch: reconfiguration of weights from full precision, "
-        "once per switch.",
+        f"accuracy against full precision, {result.inputs.accuracy_set}. Switch: reconfiguration "
+        "of weights from full precision, once per switch.",
     )  # fmt: skip
     table.add_column("point", justify="right")
     table.add_column("precisions", overflow="fold")

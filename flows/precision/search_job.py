@@ -19,11 +19,11 @@ from voltile.flows.precision.energy import (
     read_precision_energy,
 )
 from voltile.flows.precision.inputs import (
-    CALSET,
     PrecisionInputs,
     accuracies,
     read_precision_inputs,
 )
+from voltile.flows.precision.search_outputs import SEARCH_OUTPUTS, remove_search, write_search
 from voltile.flows.search import (
     SearchParameters,
     SearchResult,
@@ -39,9 +39,6 @@ from voltile.sim import PrecisionEvaluator, PrecisionPoints
 
 FloatArray = NDArray[np.float64]
 
-SEARCH_OUTPUTS = ("operating_points.csv", "layers.csv", "switches.csv", "lookup.json", "front.png",
-                  "population.png", "run.json")  # fmt: skip
-
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -53,8 +50,9 @@ class SearchConfig:
         ONNX file, or a built-in example.
     calibration, test : Path, optional
         Inputs as npz; those of an example by default.
-    calset : int
-        Inputs of the former that calibrate; the others test, without a file for that.
+    calset : int, optional
+        Inputs of the former that calibrate, by default `CALSET` or all of fewer; the others test,
+        without a file for that.
     energy : Path, optional
         Energy table; made with the defaults of `voltile energy` without one.
     pe : str, optional
@@ -72,7 +70,7 @@ class SearchConfig:
     model: str
     calibration: Path | None = None
     test: Path | None = None
-    calset: int = CALSET
+    calset: int | None = None
     energy: Path | None = None
     pe: str | None = None
     policy: str | None = None
@@ -172,8 +170,6 @@ def run_search(
     VoltileError
         One of its children, for whatever in the inputs cannot be used; no output is written then.
     """
-    from voltile.flows.precision.search_outputs import write_search
-
     pe = chosen_pe(config.pe, config.energy)
     config = replace(config, pe=pe)
     meter = StageMeter()
@@ -202,6 +198,7 @@ def run_search(
         f"from {table}, {energy.policy} at {energy.reference_vdd:g} V"
     )
     parameters, divergences = config.parameters, _divergences_of(config, inputs)
+    remove_search(out)
     with meter.stage("search"):
         found = search(
             divergence, energy.energy, parameters,

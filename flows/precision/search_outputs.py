@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import Precision, write_atomically
-from voltile.flows.output_files import write_csv
+from voltile.flows.output_files import remove_outputs, write_csv
+from voltile.flows.precision.budget_job import BUDGET_OUTPUTS
+from voltile.flows.precision.lookup_table import LOOKUP_SCHEMA
 from voltile.sim import layer_flags, qdq_model
 
 if TYPE_CHECKING:
     from voltile.flows.precision.search_job import SearchJobResult
     from voltile.sim import FixedPointNetwork
 
+SEARCH_OUTPUTS = ("operating_points.csv", "layers.csv", "switches.csv", "lookup.json", "front.png",
+                  "population.png", "run.json")  # fmt: skip
 POINT_COLUMNS = (
     "point", "precisions", "energy_pj", "saving", "kl_divergence", "top1_calibration", "top1_test",
     "reconfiguration_pj",
 )  # fmt: skip
 SWITCH_COLUMNS = ("from", "to", "layers", "energy_pj")
-LOOKUP_SCHEMA = 1
-"""Version of `lookup.json`."""
 
 
 def precision_text(precisions: Sequence[Precision], setting: NDArray[np.int64]) -> str:
@@ -45,14 +48,10 @@ def _of(network: "FixedPointNetwork", setting: NDArray[np.int64]) -> list[Precis
 
 
 def write_search(result: "SearchJobResult", out: Path) -> None:
-    """Write everything but `run.json`; files of an earlier search must not pass for this one's."""
-    from voltile.flows.precision.search_job import SEARCH_OUTPUTS
+    """Write everything but `run.json`."""
     from voltile.flows.precision.search_plots import plot_front, plot_population
 
-    for name in SEARCH_OUTPUTS:
-        (out / name).unlink(missing_ok=True)
     models = out / "models"
-    shutil.rmtree(models, ignore_errors=True)
     models.mkdir(parents=True)
     network = result.inputs.network
     for number, setting in enumerate(result.points.settings):
@@ -65,6 +64,16 @@ def write_search(result: "SearchJobResult", out: Path) -> None:
         temporary.write_text(json.dumps(lookup(result), indent=1) + "\n")
     plot_front(result, out / "front.png")
     plot_population(result, out / "population.png")
+
+
+def remove_search(out: Path) -> None:
+    """Remove what an earlier search left, with the budgets that were emulated on its points."""
+    remove_outputs(out, SEARCH_OUTPUTS)
+    shutil.rmtree(out / "models", ignore_errors=True)
+    for record in out.glob("budget-*/budget.json"):
+        remove_outputs(record.parent, BUDGET_OUTPUTS)
+        with suppress(OSError):  # there are files of others
+            record.parent.rmdir()
 
 
 def model_name(number: int) -> str:

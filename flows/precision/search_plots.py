@@ -23,11 +23,9 @@ def plot_front(result: "SearchJobResult", path: Path) -> None:
     _divergences(axes[0, 0], result)
     if known:
         axis = axes[0, 1]
-        data = result.inputs.test or result.inputs.calibration
-        what = "test" if result.inputs.test else "calibration"
         _points(axis, result, 100 * (result.top_1[0] - result.top_1))
         axis.set_ylabel("loss of top-1 accuracy [%]")
-        axis.set_title(f"{len(data)} inputs of the {what} set", fontsize=9)
+        axis.set_title(result.inputs.accuracy_set, fontsize=9)
     for axis in axes[0]:
         axis.set_xlabel("energy / full precision")
         axis.grid(alpha=0.3)

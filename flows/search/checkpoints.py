@@ -102,10 +102,13 @@ def read_checkpoint(
             stored["crowding"],
             text["evaluations"],
         )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise VoltileError(
-            f"{path} is no whole checkpoint ({error}); delete it to begin anew"
-        ) from None
+        if not _is_whole(state, energy.shape, parameters.evaluations):
+            raise ValueError
+    except (
+        OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RecursionError,
+        zipfile.BadZipFile,
+    ):  # fmt: skip
+        raise VoltileError(f"{path} is no whole checkpoint; delete it to begin anew") from None
     first = state.memory
     if not np.allclose(divergence(first.settings[:1]), first.objectives[:1, 0], rtol=1e-6):
         raise VoltileError(
@@ -113,3 +116,19 @@ def read_checkpoint(
             "anew"
         )
     return state
+
+
+def _is_whole(state: Progress, shape: tuple[int, ...], most: int) -> bool:
+    """Whether arrays fit each other, layers and precisions, and up to `most` evaluations."""
+    settings, objectives = state.memory.settings, state.memory.objectives
+    rows, last = np.concatenate(state.populations), state.populations[-1].shape
+    return (
+        all(item.dtype.kind == "i" for item in (settings, rows, state.rank))
+        and settings.shape == (len(objectives), shape[0])
+        and objectives.shape[1:] == (2,)
+        and bool(((settings >= 0) & (settings < shape[1])).all())
+        and bool(np.isfinite(objectives).all())
+        and bool(((rows >= 0) & (rows < len(settings))).all())
+        and last == state.rank.shape == state.crowding.shape != (0,)
+        and len(settings) <= state.evaluations <= most
+    )

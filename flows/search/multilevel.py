@@ -47,7 +47,7 @@ class LevelAccuracy:
         if len(wrong):
             raise VoltileError(
                 f"labels must be from 0 to {outputs - 1}, not {self.labels[wrong[0]]} (input "
-                f"{wrong[0]})"
+                f"{wrong[0] + 1})"
             )
 
     def __call__(self, setting: IntArray) -> FloatArray:

@@ -31,7 +31,7 @@ def finite_logits(evaluate: Evaluate, settings: IntArray) -> NDArray[np.floating
     if not finite.all():
         candidate, item = np.argwhere(~finite)[0]
         raise VoltileError(
-            f"outputs of the network must be finite; of input {item} at precisions "
+            f"outputs of the network must be finite; of input {item + 1} at precisions "
             f"{setting_text(settings[candidate])} they are not"
         )
     return logits

@@ -5,6 +5,9 @@ from typing import Any
 
 from voltile.core import VoltileError
 
+MOST_POPULATION = 10_000
+"""All of a population and its offspring are compared with each other, twice as many squared."""
+
 
 @dataclass(frozen=True)
 class SearchParameters:
@@ -48,8 +51,9 @@ class SearchParameters:
     def __post_init__(self) -> None:
         mutation = self.mutation_probability
         for name, allowed, value, fits in (
-            ("population", "3 or more", self.population, self.population >= 3),
-            ("evaluations", "at least the population", self.evaluations,
+            ("population", f"from 3 to {MOST_POPULATION}", self.population,
+             3 <= self.population <= MOST_POPULATION),
+            ("evaluations", f"at least the population of {self.population}", self.evaluations,
              self.evaluations >= self.population),
             ("crossover probability", "from 0 to 1", self.crossover_probability,
              0 <= self.crossover_probability <= 1),

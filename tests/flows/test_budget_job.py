@@ -35,6 +35,15 @@ def lookup(precisions=("full", "half"), **changed):
     return json.dumps(content | changed)
 
 
+def edited(key, *value):
+    """Return the table with another value at point 1, or without it."""
+    content = json.loads(lookup())
+    del content["points"][1][key]
+    if value:
+        content["points"][1][key] = value[0]
+    return json.dumps(content)
+
+
 @pytest.fixture
 def run(voltile, tmp_path):
     """Runs the controller on a look-up table and a budget."""
@@ -65,7 +74,7 @@ def test_what_is_chosen_and_what_it_takes(run, tmp_path):
     assert [float(row["top1"]) for row in rows] == [0.8, 0.85, 0.7]
     # 0.8, 0.85 and 0.7 over 10, 20 and 10 inferences.
     assert "net: 40 inferences, 260.7 µJ, 0.7 µJ of it for 2 switches" in out
-    assert "mean accuracy: 80.00%" in out
+    assert "mean accuracy: 80.00%, of the test set" in out
     assert err == "no point is within 1 of 3 budgets\n"
     assert (folder / "budget.png").read_bytes().startswith(b"\x89PNG")
 
@@ -76,17 +85,46 @@ def test_what_is_not_known_is_said(run):
     assert "260 µJ, 0 µJ of it" in out and "not known to this search, and not counted" in out
 
 
+def test_accuracies_without_a_test_set_are_those_of_the_calibration_set(run, tmp_path):
+    """As soon as one point has none of the test set, so that no two sets are compared."""
+    code, out, _ = run(edited("top1_test", None))
+    assert code == 0 and "mean accuracy: 90.00%, of the calibration set" in out
+    with (tmp_path / "run" / "budget-budget" / "budget.csv").open(newline="") as stream:
+        assert {row["top1"] for row in csv.DictReader(stream)} == {"0.9"}
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
         ({"table": "{}"}, "run/lookup.json is no look-up table of a search"),
         ({"table": "nothing"}, "run/lookup.json is no look-up table of a search"),
-        ({"table": lookup(points=[])}, "run/lookup.json is no look-up table of a search"),
-        ({"table": lookup(precisions=("full", "mixed"))}, "is no look-up table of a search"),
+        ({"table": "[" * 100000}, "run/lookup.json is no look-up table of a search"),
+        ({"table": lookup(points=[])}, "run/lookup.json: points must be a list of objects, not []"),
+        ({"table": lookup(precisions=("full", "mixed"))},
+         "point 1: layer 0: precision must be one of full, mixed, not 'half'"),
+        ({"table": edited("energy_pj", float("nan"))},
+         "run/lookup.json: point 1: energy_pj must be above 0 and up to 1e+18, not nan"),
+        ({"table": edited("energy_pj", float("inf"))}, "point 1: energy_pj must be above 0"),
+        ({"table": edited("energy_pj", 10**400)}, "point 1: energy_pj must be above 0"),
+        ({"table": edited("energy_pj", -1)}, "up to 1e+18, not -1"),
+        ({"table": edited("energy_pj", "5")}, "up to 1e+18, not '5'"),
+        ({"table": edited("energy_pj", None)}, "up to 1e+18, not None"),
+        ({"table": edited("energy_pj")}, "run/lookup.json: point 1: energy_pj is missing"),
+        ({"table": edited("kl_divergence", float("nan"))},
+         "point 1: kl_divergence must be 0 or more and finite, not nan"),
+        ({"table": edited("top1_test", 80)}, "point 1: top1_test must be from 0 to 1, or null"),
+        ({"table": edited("point", 7)}, "point 1: point must be 1, its place in the list, not 7"),
+        ({"table": edited("layers", [{"layer": "a", "precision": "full"}])},
+         "point 1: layers must be those of point 0, each once: a, b"),
+        ({"table": lookup(reconfiguration_pj={"a": {"full": 0, "half": -1}})},
+         "reconfiguration_pj: a: half must be from 0 to 1e+18, not -1"),
         ({"table": lookup(schema=2)}, "run/lookup.json has schema 2, not 1"),
         ({"budget": "time_s,budget_j\n0,1\n"}, "must have two rows or more"),
         ({"budget": "time_s,budget_j\n0,-1\n1,\n"}, "budget_j must be 0 or more, not -1"),
-        ({"rate": 0}, "rate must be positive and finite, not 0 per second"),
+        ({"budget": "time_s,budget_j\n0,1\n1,1e308\n2,\n"},
+         "budget.csv:3: budget_j must be 1e+06 or less, not 1e+308"),
+        ({"rate": 1e300}, "per second, not 1e+300"),
+        ({"rate": 0}, "rate must be above 0 and up to 1e+09 per second, not 0"),
     ],
 )  # fmt: skip
 def test_rejects_bad_input_and_writes_nothing(run, tmp_path, options, fault):

@@ -122,7 +122,7 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
         (("--inferences", "5:0"), "--inferences must be FIRST:LAST:STEP"),
         (("--inferences", "1:9999999"), "which make 1000 numbers at the most, not '1:9999999'"),
         (("--out", "levels.csv"), "output folder levels.csv is a file"),
-        (("--out", "levels.csv/deep"), "levels.csv/deep lies below levels.csv, a file"),
+        (("--out", "levels.csv/deep"), "levels.csv/deep is below levels.csv, which is a file"),
         (("--vf", "slow.csv"), "the highest level of slow.csv must be 2000 MHz, at which latency"),
         (("--vf", "down.csv"), "down.csv:3: vdd_v must be 0.9 or more, not 0.8"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from digits_case import DATA, LAYERS, MODEL
 
 from voltile.core import Precision
-from voltile.flows.precision import multilevel_plots
+from voltile.flows.precision import multilevel_job, multilevel_plots
 from voltile.flows.precision.multilevel_job import MULTILEVEL_OUTPUTS
 from voltile.sim import SCALABLE, FixedPointNetwork, qdq_model, read_onnx
 
@@ -38,6 +38,9 @@ def found(voltile, tmp_path):
     assert (code, err) == (0, "") and "MACs half" in out
     folder = tmp_path / "out"
     assert {path.name for path in folder.iterdir()} == set(MULTILEVEL_OUTPUTS)
+    stages = json.loads((folder / "run.json").read_text())["stages"]
+    assert set(stages) == {"quantisation", "assignment", "outputs"}
+    assert all(cost["wall_s"] > 0 for cost in stages.values())
     return folder, rows_of(folder / "multilevel.csv")
 
 
@@ -142,6 +145,20 @@ def test_the_element_is_that_of_the_table(voltile, tmp_path):
 def hierarchy(path, *edges):
     path.write_text("class,hypernym\n" + "".join(f"{edge}\n" for edge in edges))
     return path
+
+
+def test_an_interrupt_is_one_line_and_leaves_nothing(voltile, tmp_path, monkeypatch):
+    class Interrupted(multilevel_job.PrecisionEvaluator):
+        def evaluate(self, settings):
+            if self.counts.evaluated > 5:
+                raise KeyboardInterrupt
+            return super().evaluate(settings)
+
+    monkeypatch.setattr(multilevel_job, "PrecisionEvaluator", Interrupted)
+    assert voltile("multilevel", "digits", "--target", 0.9) == (
+        130, "", "interrupted; the same command begins anew\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rejects_bad_input_and_writes_nothing(voltile, tmp_path):

@@ -164,7 +164,7 @@ def test_targets_are_by_default_those_of_full_precision():
 
 
 def test_level_accuracy_rejects_labels_outputs_and_nan():
-    message = "labels must be from 0 to 2, not 3 (input 1)"
+    message = "labels must be from 0 to 2, not 3 (input 2)"
     with pytest.raises(VoltileError, match=f"^{re.escape(message)}$"):
         LevelAccuracy(Network(), np.array([0, 3]), CUTS)
     message = (

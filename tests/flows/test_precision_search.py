@@ -190,7 +190,19 @@ def test_search_rejects_checkpoints(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"no archive", whole[:-30]):
         path.write_bytes(damaged)
-        with pytest.raises(VoltileError, match=r"search\.npz is no whole checkpoint \(.*delete it"):
+        with pytest.raises(VoltileError, match=r"search\.npz is no whole checkpoint; delete it"):
+            search(divergence, energy, SMALL, path)
+    path.write_bytes(whole)
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    for name, value in (
+        ("settings", kept["settings"] + 9), ("settings", kept["settings"][:, :1]),
+        ("objectives", kept["objectives"][:5]), ("objectives", kept["objectives"] * np.nan),
+        ("populations", kept["populations"] + 1000), ("populations", -1 - kept["populations"]),
+        ("sizes", kept["sizes"] * 0), ("rank", kept["rank"][:2]), ("text", np.array("[" * 10**5)),
+    ):  # fmt: skip
+        np.savez(path, **kept | {name: value})
+        with pytest.raises(VoltileError, match=r"search\.npz is no whole checkpoint; delete it"):
             search(divergence, energy, SMALL, path)
     np.savez(path, text=np.array([{}], object))
     with pytest.raises(VoltileError, match="is no whole checkpoint"):
@@ -200,8 +212,8 @@ def test_search_rejects_checkpoints(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ({"population": 2}, "population must be 3 or more, not 2"),
-        ({"evaluations": 99}, "evaluations must be at least the population, not 99"),
+        ({"population": 2}, "population must be from 3 to 10000, not 2"),
+        ({"evaluations": 99}, "evaluations must be at least the population of 100, not 99"),
         ({"crossover_probability": 1.5}, "crossover probability must be from 0 to 1, not 1.5"),
         ({"mutation_probability": -0.1}, "mutation probability must be from 0 to 1, not -0.1"),
         ({"threshold": 0.0}, "threshold must be positive, not 0.0"),
@@ -259,7 +271,7 @@ def test_divergence_rejects_outputs_that_are_not_finite():
         return values
 
     divergence = divergence_from_full(evaluate, 2)
-    message = "outputs of the network must be finite; of input 1 at precisions 01 they are not"
+    message = "outputs of the network must be finite; of input 2 at precisions 01 they are not"
     with pytest.raises(VoltileError, match=f"^{message}$"):
         divergence(np.array([[0, 0], [0, 1]]))
 

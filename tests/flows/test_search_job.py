@@ -13,7 +13,8 @@ from digits_case import CALIBRATION, DATA, LAYERS, MODEL
 
 from voltile.core import VoltileError
 from voltile.flows.precision import search_job, search_plots
-from voltile.flows.precision.search_job import SEARCH_OUTPUTS, SearchConfig, run_search
+from voltile.flows.precision.search_job import SearchConfig, run_search
+from voltile.flows.precision.search_outputs import SEARCH_OUTPUTS
 from voltile.sim import EnergyTable, PrecisionEvaluator
 
 pytest.importorskip("onnxruntime")
@@ -316,6 +317,20 @@ def test_rejects_weight_reconfiguration_of_another_array(voltile, tmp_path, tabl
     assert not (tmp_path / "out").exists()
 
 
+def without_energy(path, table, layer, precision):
+    """Write a table in which a layer takes no energy at a precision."""
+    rows = rows_of(table)
+    for row in rows:
+        if (row["layer"], row["precision"]) == (layer, precision):
+            row |= {name: "0" for name in row if name.endswith("_pj")}
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.mark.filterwarnings("error")
 def test_rejects_tables_that_do_not_fit(voltile, tmp_path, tables):
     table = tables["scalable"]
     full_and_half = digits_case.energy_table(
@@ -341,6 +356,10 @@ def test_rejects_tables_that_do_not_fit(voltile, tmp_path, tables):
         (full_and_half, "precisions full, half; those of pe scalable are full, mixed, half", ()),
         (table, "has no policy iso-speed at 1 V for 'digits'", ("--policy", "iso-speed")),
         (table, "its reference supplies 0.8, 1 V", ("--vdd", 0.9)),
+        (without_energy(tmp_path / "free.csv", table, "fc", "half"),
+         "total_pj of layer 'fc' at half precision must be above 0, not 0", ()),
+        (edited(tmp_path / "batch.csv", table, "digits,1,8", "digits,0,8"),
+         "batch must be 1 or more and finite, not 0", ()),
         ("nosuch.csv", "nosuch.csv", ()),
     ):  # fmt: skip
         code, out, err = voltile("search", "digits", "--energy", name, *options, "--out", "out")
@@ -368,7 +387,7 @@ def test_rejects_inputs_that_do_not_fit(voltile, tmp_path, tables):
         ({"y": y[:5]}, "labels y must be 600 integers, not uint8 of shape (5,)"),
         ({"y": y.astype(float)}, "labels y must be 600 integers, not float64"),
         ({"y": np.where(np.arange(600) == 3, 10, y)},
-         "labels must be from 0 to 9, not 10 (input 3)"),
+         "labels must be from 0 to 9, not 10 (input 4)"),
     ):  # fmt: skip
         file = write_inputs(tmp_path / "x.npz", **changed)
         code, out, err = voltile("search", MODEL, "--calibration", file, *SMALL, "--energy",
@@ -397,11 +416,15 @@ def test_rejects_a_network_whose_results_are_not_finite(voltile, tmp_path, table
         (["nosuch"], "--calibration X.npz"),
         (["nosuch.onnx", "--calibration", DATA], "nosuch.onnx"),
         (["digits", "--calibration", "nosuch.npz"], "there is no such file"),
+        (["digits", "--calset", 601], "calset must be up to 600, the inputs of "),
         (["digits", "--calset", 0], "calset must be 1 or more, not 0"),
         (["digits", "--pe", "systolic"], "pe must be scalable, spatial, dual, not systolic"),
         (["digits", "--policy", "iso"],
          "policy must be same-supply, iso-frequency, iso-throughput, not iso"),
-        (["digits", "--evaluations", 50], "evaluations must be at least the population, not 50"),
+        (["digits", "--evaluations", 50],
+         "evaluations must be at least the population of 100, not 50"),
+        (["digits", "--population", 10**12],
+         "population must be from 3 to 10000, not 1000000000000"),
         (["digits", "--threshold", 0], "threshold must be positive, not 0"),
         (["digits", "--resolution", 0], "resolution must be above 0 and at most 1, not 0"),
     ],
@@ -411,6 +434,35 @@ def test_rejects_bad_options_and_writes_nothing(voltile, tmp_path, arguments, fa
     assert (code, out) == (2, "")
     assert err.startswith("error: ") and fault in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_search_leaves_nothing_of_the_one_before(voltile, tmp_path, tables):
+    again = ("search", "digits", "--energy", tables["scalable"], "--out", "out", *SMALL)
+    assert voltile(*again)[0] == 0
+    (tmp_path / "sun.csv").write_text("time_s,budget_j\n0,1e-5\n1,\n")
+    assert voltile("budget", "sun.csv", "--run", "out", "--rate", 10)[0] == 0
+    folder = tmp_path / "out" / "budget-sun"
+    assert set(json.loads((folder / "budget.json").read_text())["stages"]) == {
+        "controller", "outputs"
+    }  # fmt: skip
+    (tmp_path / "out" / "budget-mine").mkdir()
+    (tmp_path / "out" / "budget-mine" / "notes.txt").write_text("mine")
+    assert voltile(*again, "--threshold", 0.01)[0] == 0
+    assert not folder.exists() and (tmp_path / "out" / "budget-mine" / "notes.txt").exists()
+
+
+def test_an_output_folder_at_or_below_a_file_is_one_error(voltile, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "sun.csv").write_text("time_s,budget_j\n0,1e-5\n1,\n")
+    for command in (
+        ("search", "digits"), ("multilevel", "digits"), ("budget", "sun.csv", "--run", ".",
+                                                         "--rate", 1)
+    ):  # fmt: skip
+        for out, fault in (
+            ("file", "output folder file is a file"),
+            ("file/a/b", "output folder file/a/b is below file, which is a file"),
+        ):
+            assert voltile(*command, "--out", out) == (2, "", f"error: {fault}\n")
 
 
 def test_does_not_write_into_the_folder_of_its_table(tmp_path, tables):
