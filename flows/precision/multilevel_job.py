@@ -165,7 +165,7 @@ def _assigned(
         tester = PrecisionEvaluator(inputs.network, inputs.test.values)
         test = _level_accuracy(tester, inputs.test, cuts)
     rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test)
-    reached = (test or calibration)(full[0])
+    [reached] = (test or calibration)(full)
     return MultilevelResult(
         config, inputs, cuts, tuple(rows), energy, float(effort[:, 0].sum()), reached,
         calibration.evaluations,
