@@ -40,6 +40,10 @@ Vdd = Annotated[
 Truncate = Annotated[
     bool, typer.Option("--truncate", help="Truncate the weights of low precision (Fig. 3.5a).")
 ]
+Workers = Annotated[
+    int,
+    typer.Option(min=1, help="Processes that evaluate settings; several pay for large networks."),
+]  # fmt: skip
 
 
 def search_command(
@@ -71,6 +75,7 @@ def search_command(
     ] = 0.1,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     truncate: Truncate = False,
+    workers: Workers = 1,
     exhaustive: Annotated[
         bool,
         typer.Option(
@@ -114,8 +119,9 @@ def search_command(
         threshold=inf if no_penalty else threshold, resolution=resolution, seed=seed,
     )  # fmt: skip
     config = SearchConfig(
-        model, calibration, test, calset, energy, pe, policy, vdd, truncate, exhaustive, parameters
-    )
+        model, calibration, test, calset, energy, pe, policy, vdd, truncate, exhaustive,
+        workers, parameters,
+    )  # fmt: skip
     folder = out or Path("runs") / f"search-{Path(model).stem}"
     try:
         with evaluations_bar() as show:
@@ -164,6 +170,7 @@ def multilevel_command(
     policy: Policy = None,
     vdd: Vdd = None,
     truncate: Truncate = False,
+    workers: Workers = 1,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Output folder. [runs/multilevel-MODEL]")
     ] = None,
@@ -192,7 +199,7 @@ def multilevel_command(
 
     config = MultilevelConfig(
         model, hierarchy, calibration, test, calset, tuple(level or ()), tuple(target or ()),
-        classes, energy, policy, vdd, pe, truncate,
+        classes, energy, policy, vdd, pe, truncate, workers,
     )  # fmt: skip
     folder = out or Path("runs") / f"multilevel-{Path(model).stem}"
     try:

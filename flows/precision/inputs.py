@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from voltile.core import LayerError, VoltileError
 from voltile.flows.elements.operands import read_arrays, read_inputs
+from voltile.flows.search.objectives import Evaluate
 from voltile.sim import (
     ELEMENTS,
     FixedPointNetwork,
     FloatNetwork,
     LayerShape,
-    PrecisionEvaluator,
     Workload,
     read_onnx,
     read_onnx_workload,
@@ -214,7 +214,7 @@ def _check_range(data: DataSet) -> None:
         )
 
 
-def accuracies(evaluator: PrecisionEvaluator, data: DataSet, settings: IntArray) -> FloatArray:
+def accuracies(evaluate: Evaluate, data: DataSet, settings: IntArray) -> FloatArray:
     """Return the top-1 accuracy of settings, shape (settings,); NaN without labels.
 
     Raises
@@ -224,7 +224,7 @@ def accuracies(evaluator: PrecisionEvaluator, data: DataSet, settings: IntArray)
     """
     if data.labels is None:
         return np.full(len(settings), np.nan)
-    logits = evaluator.evaluate(settings)
+    logits = evaluate(settings)
     classes = logits.shape[-1]
     wrong = np.flatnonzero((data.labels < 0) | (data.labels >= classes))
     if len(wrong):
