@@ -37,7 +37,9 @@ class Evaluations:
 
 
 @contextmanager
-def evaluations(inputs: PrecisionInputs, workers: int = 1) -> Iterator[Evaluations]:
+def evaluations(
+    inputs: PrecisionInputs, workers: int = 1, saturation: bool = False
+) -> Iterator[Evaluations]:
     """Yield a network on its inputs, with the same logits whatever the number of workers.
 
     Parameters
@@ -45,6 +47,8 @@ def evaluations(inputs: PrecisionInputs, workers: int = 1) -> Iterator[Evaluatio
     workers : int
         Processes that the calibration set has, of a thread each. With one it is this process, as
         always for the test set, with onnxruntime's own threads.
+    saturation : bool
+        Whether accumulators saturate.
 
     Raises
     ------
@@ -55,13 +59,15 @@ def evaluations(inputs: PrecisionInputs, workers: int = 1) -> Iterator[Evaluatio
     """
 
     def evaluator(data: DataSet, memory: int) -> Evaluate:
-        return PrecisionEvaluator(inputs.network, data.values, memory_bytes=memory).evaluate
+        return PrecisionEvaluator(
+            inputs.network, data.values, memory_bytes=memory, saturation=saturation
+        ).evaluate
 
     test = evaluator(inputs.test, _TEST_MEMORY) if inputs.test else None
     if workers == 1:
         yield Evaluations(evaluator(inputs.calibration, _MEMORY), test)
         return
-    made = pickle.dumps((inputs.network, inputs.calibration.values, _MEMORY // workers))
+    made = pickle.dumps((inputs.network, inputs.calibration.values, _MEMORY // workers, saturation))
     with ExitStack() as stack:
         pools = [stack.enter_context(executor(1)) for _ in range(workers)]
         yield Evaluations(_Shares(pools, made).evaluate, test)
@@ -107,5 +113,7 @@ def _evaluated(made: bytes, settings: IntArray) -> Logits:
 @lru_cache(1)
 def _evaluator(made: bytes) -> PrecisionEvaluator:
     """Make the evaluator of a worker, which keeps it, and the results of layers in it."""
-    network, inputs, memory_bytes = pickle.loads(made)
-    return PrecisionEvaluator(network, inputs, memory_bytes=memory_bytes, threads=1)
+    network, inputs, memory_bytes, saturation = pickle.loads(made)
+    return PrecisionEvaluator(
+        network, inputs, memory_bytes=memory_bytes, threads=1, saturation=saturation
+    )

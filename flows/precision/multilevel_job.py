@@ -38,7 +38,7 @@ class MultilevelConfig:
 
     Attributes
     ----------
-    model, calibration, test, calset, pe, truncate, workers
+    model, calibration, test, calset, pe, truncate, acc_width, workers
         As in `SearchConfig`.
     hierarchy : Path, optional
         CSV file of is-a edges; that of an example by default.
@@ -65,6 +65,7 @@ class MultilevelConfig:
     vdd: float | None = None
     pe: str | None = None
     truncate: bool = False
+    acc_width: int | None = None
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -121,7 +122,8 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
     meter = StageMeter()
     with meter.stage("quantisation"):
         inputs = read_precision_inputs(
-            config.model, config.calibration, config.test, config.calset, pe, not config.truncate,
+            config.model, config.calibration, config.test, config.calset, pe,
+            not config.truncate, config.acc_width,
         )  # fmt: skip
     hierarchy_file = config.hierarchy or example_file(config.model, "_hierarchy.csv")
     if hierarchy_file is None:
@@ -149,7 +151,7 @@ def _assigned(
 ) -> MultilevelResult:
     """Assign precisions for every level and target."""
     full = np.zeros((1, len(inputs.network.names)), np.int64)
-    with evaluations(inputs, config.workers) as evaluate:
+    with evaluations(inputs, config.workers, config.acc_width is not None) as evaluate:
         outputs = _classes(config.classes, evaluate.calibration(full).shape[-1])
         cuts = _cuts(hierarchy, config.levels, outputs)
         energy = None

@@ -64,6 +64,8 @@ class SearchConfig:
         Whether weights of low precision are truncated instead of rounded.
     exhaustive : bool
         Whether to compare with all settings.
+    acc_width : int, optional
+        Bits of accumulators that saturate; without it no sum is out of range.
     workers : int
         Processes that evaluate settings.
     parameters : SearchParameters
@@ -80,6 +82,7 @@ class SearchConfig:
     vdd: float | None = None
     truncate: bool = False
     exhaustive: bool = False
+    acc_width: int | None = None
     workers: int = 1
     parameters: SearchParameters = field(default_factory=SearchParameters)
 
@@ -180,7 +183,7 @@ def run_search(
     with meter.stage("quantisation"):
         inputs = read_precision_inputs(
             config.model, config.calibration, config.test, config.calset, pe,
-            not config.truncate,
+            not config.truncate, config.acc_width,
         )  # fmt: skip
         given = [*inputs.files, *([config.energy] if config.energy else [])]
         refuse_overwriting(given, out, SEARCH_OUTPUTS)
@@ -189,7 +192,7 @@ def run_search(
         layers, precisions = len(inputs.network.names), len(inputs.network.element.products)
         if config.exhaustive:
             check_number(layers, precisions)
-    with evaluations(inputs, config.workers) as evaluate:
+    with evaluations(inputs, config.workers, config.acc_width is not None) as evaluate:
         with meter.stage("full precision"):
             divergence = divergence_from_full(evaluate.calibration, layers)
             # Labels that do not fit are told at once.
@@ -247,6 +250,7 @@ def _divergences_of(config: SearchConfig, inputs: PrecisionInputs) -> dict[str, 
     return {
         "model": file_hash(inputs.model), "calibration": file_hash(inputs.calibration.path),
         "calset": len(inputs.calibration), "pe": config.pe, "truncate": config.truncate,
+        "acc_width": config.acc_width,
     }  # fmt: skip
 
 
