@@ -63,7 +63,7 @@ def test_a_fault_in_a_worker_is_told_as_in_this_process():
         evaluate.calibration(np.full((1, 6), 3))
 
 
-def test_an_interrupted_search_leaves_no_worker_and_goes_on(table, tmp_path):
+def test_an_interrupted_search_leaves_no_worker_and_goes_on(table, tmp_path, request):
     command = (
         sys.executable, "-c", "from voltile.flows.cli import main; main()", "search", "digits",
         "--energy", table, *OPTIONS, "--workers", "2", "--out", tmp_path / "out",
@@ -78,12 +78,13 @@ def test_an_interrupted_search_leaves_no_worker_and_goes_on(table, tmp_path):
     while not list(stages.glob("search-*.npz")):
         assert process.poll() is None
         time.sleep(0.01)
+    request.addfinalizer(process.kill)
     workers = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all of them
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and "the same command goes on" in err
     assert len(workers) >= 2
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    _, alive = psutil.wait_procs(workers, timeout=2)
     assert [item for item in alive if item.status() != psutil.STATUS_ZOMBIE] == []
     assert not (tmp_path / "out" / "operating_points.csv").exists()
     config = SearchConfig("digits", energy=table, parameters=PARAMETERS)
