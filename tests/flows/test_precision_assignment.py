@@ -189,7 +189,7 @@ def test_level_accuracy_rejects_labels_outputs_and_nan():
     with pytest.raises(VoltileError, match=f"^{re.escape(message)}$"):
         LevelAccuracy(Network(), LABELS[:2], CUTS)(np.array([[0, 0]]))
     broken = LevelAccuracy(lambda settings: np.full((1, 4, 3), np.nan), LABELS, CUTS)
-    with pytest.raises(VoltileError, match="^outputs of the network must be finite; of input 0 "):
+    with pytest.raises(VoltileError, match="^outputs of the network must be finite; of input 1 "):
         broken(np.array([[0, 0]]))
 
 
