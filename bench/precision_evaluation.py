@@ -5,7 +5,9 @@ at one precision, by rounding and by truncation. Then 2000 evaluations on the ca
 of NSGA-II* (Algorithm 2) with multiplications of halves for energy, and of a random walk, whose
 generations of 100 are uniform crossovers and flips (one layer in expectation) of the one before.
 Beside it what 2000 candidates take alone: by the same layers without anything kept, and each as a
-QDQ file of its own under onnxruntime, session included. Ratios are of processor times. Needs
+QDQ file of its own under onnxruntime, session included. Ratios are of processor times. Last, what
+evaluations in one process take, and in two workers with their start, all within the same minute:
+the search on the example and on the network; and settings with accumulators of 32 bits. Needs
 MODELS_ROOT with kws_dscnn.onnx and kws01_dev.npz.
 
     ./run python bench/precision_evaluation.py --pe scalable
@@ -14,14 +16,20 @@ MODELS_ROOT with kws_dscnn.onnx and kws01_dev.npz.
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from prepared import faults_through, parser_of
 
 from voltile.core import VoltileError
 from voltile.flows.elements.operands import layer_macs, read_inputs
+from voltile.flows.precision.evaluation import Evaluations, evaluations
+from voltile.flows.precision.inputs import read_precision_inputs
 from voltile.flows.search import SearchParameters, divergence_from_full, search
+from voltile.flows.search.objectives import Evaluate
 from voltile.sim import (
     ELEMENTS,
     Element,
@@ -33,6 +41,7 @@ from voltile.sim import (
 )
 
 CALIBRATION, POPULATION, EVALUATIONS, ALONE = 100, 100, 2000, 60
+SATURATING = 20  # settings of accumulators that saturate
 
 
 def main(element: Element, memory: int) -> None:
@@ -46,6 +55,7 @@ def main(element: Element, memory: int) -> None:
         classes = arrays["y"]
     accuracies(floats, values, classes, element)
     speeds(floats, values[:CALIBRATION], element, memory)
+    processes(str(model), data, element)
 
 
 def accuracies(
@@ -88,7 +98,7 @@ def speeds(floats: FloatNetwork, values: np.ndarray, element: Element, memory: i
         if name == "random walk":
             wall, cpu = timed(lambda made=evaluator: walk(made))
         else:
-            wall, cpu = timed(lambda made=evaluator: searched(made, effort))
+            wall, cpu = timed(lambda made=evaluator: searched(made.evaluate, effort))
         counts, scale = evaluator.counts, EVALUATIONS / ALONE
         print(
             f"| {name} | {counts.evaluated} | {counts.layers} | {wall:.1f} | {cpu:.1f} | "
@@ -97,10 +107,45 @@ def speeds(floats: FloatNetwork, values: np.ndarray, element: Element, memory: i
         )
 
 
-def searched(evaluator: PrecisionEvaluator, effort: np.ndarray) -> None:
+def searched(evaluate: Evaluate, effort: np.ndarray) -> None:
     """Run the search of the dissertation, with the parameters of Table 3.5."""
-    divergence = divergence_from_full(evaluator.evaluate, len(evaluator.names))
+    divergence = divergence_from_full(evaluate, len(effort))
     search(divergence, effort, SearchParameters(population=POPULATION, evaluations=EVALUATIONS))
+
+
+def processes(model: str, data: Path, element: Element) -> None:
+    """Print what one process and two workers take."""
+    print("\n| evaluations | processes | wall [s] | CPU [s] | load |\n| --- " + "| --- " * 4 + "|")
+    for name, given, own in (("digits", None, "scalable"), (model, data, element.name)):
+        inputs = read_precision_inputs(name, given, None, CALIBRATION, own, True)
+        passes = [item.passes for item in inputs.network.element.products]
+        effort = inputs.macs()[:, None] * np.array(passes, float)
+        one = PrecisionEvaluator(inputs.network, inputs.calibration.values, threads=1).evaluate
+        ways = {
+            "one": evaluations(inputs), "one, one thread": nullcontext(Evaluations(one, None)),
+            "two workers": evaluations(inputs, 2),
+        }  # fmt: skip
+        timed_ways(f"{inputs.model.stem}, {own}", ways, partial(searched, effort=effort))
+    dual = read_precision_inputs("digits", None, None, CALIBRATION, "dual", True, 32)
+    settings = np.random.default_rng(1).integers(0, 2, (SATURATING, len(dual.network.names)))
+    ways = {
+        "one": evaluations(dual, 1, saturation=True),
+        "two workers": evaluations(dual, 2, saturation=True),
+    }
+    timed_ways("digits, dual, 32-bit accumulators", ways, lambda evaluate: evaluate(settings))
+
+
+def timed_ways(
+    name: str, ways: dict[str, AbstractContextManager[Evaluations]], work: Callable[[Evaluate], Any]
+) -> None:
+    """Print a row for every way to evaluate."""
+    for way, made in ways.items():
+        before, start = os.times(), time.perf_counter()
+        with made as evaluate:
+            work(evaluate.calibration)
+        wall, after = time.perf_counter() - start, os.times()
+        cpu = sum(after[:4]) - sum(before[:4])  # with ended children's
+        print(f"| {name} | {way} | {wall:.1f} | {cpu:.1f} | {os.getloadavg()[0]:.1f} |", flush=True)
 
 
 def walk(evaluator: PrecisionEvaluator) -> None:

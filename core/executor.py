@@ -47,6 +47,8 @@ def executor(workers: int | None = None, dask: str = "") -> Iterator[Executor]:
         except BaseException as error:
             pids = list(pool._processes or {})
             _kill([*pids, *_started_by(pids)])
+            # The pool would wait for the rest of a result that a worker was sending.
+            pool._result_queue._writer.close()  # type: ignore[attr-defined]
             if isinstance(error, BrokenProcessPool):
                 raise ProgramError(
                     "a worker process ended without a result: it was killed, ran out of memory, or "

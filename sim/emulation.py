@@ -1,6 +1,7 @@
 """Layers of fixed-point networks under onnxruntime, exactly as in integers."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,9 @@ class Emulator:
         inputs = [
             value(name, kind, ["batch", *shape]) for name, shape in zip(names, shapes, strict=True)
         ]
+        _share_memory()
         options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         options.intra_op_num_threads = self.threads
         # Threads of one layer must not keep cores busy while another one runs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -156,3 +159,14 @@ class Emulator:
             options,
             providers=["CPUExecutionProvider"],
         )
+
+
+@cache
+def _share_memory() -> None:
+    """Give all sessions one arena: one of its own keeps what its largest call took, for good."""
+    import onnxruntime
+
+    arena, kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo("Cpu", arena, 0, kind), None
+    )

@@ -16,7 +16,7 @@ from voltile.sim.quantisation import check_inputs
 Codes = NDArray[np.int8]
 Key = tuple[int, bytes]
 
-# Results of one call: enough to pay for it, few enough to stay in a processor's cache.
+# Feature maps of one call: enough to pay for it, few enough to stay in a processor's cache.
 _CALL_BYTES = 1 << 20
 
 
@@ -181,7 +181,7 @@ class PrecisionEvaluator:
                 results = self.emulator.results(number, precision, maps)
                 self.counts.layers += len(batch)
                 for (key, _), words in zip(batch, np.split(results, len(batch)), strict=True):
-                    live[key] = words if len(batch) == 1 else words.copy()
+                    live[key] = words.copy()  # onnxruntime's own memory is for its next call
             self._keep(live, [key for key, _ in missing])
             for item in taken:
                 if item and self._last_use[item] == number:
@@ -223,7 +223,8 @@ class PrecisionEvaluator:
         for key, row in missing:
             precision = None if column is None else self.precisions[row[column]]
             groups.setdefault(precision, []).append((key, row))
-        size = max(1, _CALL_BYTES // self._bytes[number + 1])
+        largest = max(self._bytes[item] for item in (*self.network.inputs[number], number + 1))
+        size = max(1, _CALL_BYTES // largest)
         for precision, group in groups.items():
             for start in range(0, len(group), size):
                 yield precision, group[start : start + size]

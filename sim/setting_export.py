@@ -18,7 +18,8 @@ def qdq_model(network: FixedPointNetwork, precisions: Sequence[Precision]) -> by
     quantiser (`exact_sums`), which stands by itself: a runtime that takes convolution and quantiser
     for one, and rounds, does not find them side by side. 16-bit layers come in several convolutions
     of pieces, because single precision cannot add up their products. Outputs are those of the
-    network's integers under any runtime that adds up in float32 directly, in any order.
+    network's integers under any runtime that adds up in float32 directly, in any order. Sums are
+    unbounded: accumulators that may saturate do not do so in the file.
 
     Input `input` is of batch x channels x height x width in the units of the network, `logits` of
     batch x classes. The precisions are in the metadata.

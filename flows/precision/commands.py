@@ -40,6 +40,16 @@ Vdd = Annotated[
 Truncate = Annotated[
     bool, typer.Option("--truncate", help="Truncate the weights of low precision (Fig. 3.5a).")
 ]
+AccWidth = Annotated[
+    int | None,
+    typer.Option(help="Emulate accumulators of as many bits that saturate, which takes long. "
+                 "[sums are never out of range]"),
+]  # fmt: skip
+Workers = Annotated[
+    int,
+    typer.Option(min=1, help="Processes that evaluate settings. One, with onnxruntime's threads, "
+                 "is as fast or faster for small networks."),
+]  # fmt: skip
 
 
 def search_command(
@@ -71,6 +81,8 @@ def search_command(
     ] = 0.1,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     truncate: Truncate = False,
+    acc_width: AccWidth = None,
+    workers: Workers = 1,
     exhaustive: Annotated[
         bool,
         typer.Option(
@@ -114,8 +126,9 @@ def search_command(
         threshold=inf if no_penalty else threshold, resolution=resolution, seed=seed,
     )  # fmt: skip
     config = SearchConfig(
-        model, calibration, test, calset, energy, pe, policy, vdd, truncate, exhaustive, parameters
-    )
+        model, calibration, test, calset, energy, pe, policy, vdd, truncate, exhaustive,
+        acc_width, workers, parameters,
+    )  # fmt: skip
     folder = out or Path("runs") / f"search-{Path(model).stem}"
     try:
         with evaluations_bar() as show:
@@ -134,6 +147,8 @@ def search_command(
             f"all {result.check.settings} settings have {len(result.check.front)} Pareto points; "
             f"hypervolume of the search's: {result.check.ratio:.4f} of theirs"
         )
+    if acc_width is not None:
+        typer.echo(f"{result.inputs.saturating}; the files in models/ do not saturate")
     typer.echo(f"{folder / 'operating_points.csv'}")
 
 
@@ -164,6 +179,8 @@ def multilevel_command(
     policy: Policy = None,
     vdd: Vdd = None,
     truncate: Truncate = False,
+    acc_width: AccWidth = None,
+    workers: Workers = 1,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Output folder. [runs/multilevel-MODEL]")
     ] = None,
@@ -192,7 +209,7 @@ def multilevel_command(
 
     config = MultilevelConfig(
         model, hierarchy, calibration, test, calset, tuple(level or ()), tuple(target or ()),
-        classes, energy, policy, vdd, pe, truncate,
+        classes, energy, policy, vdd, pe, truncate, acc_width, workers,
     )  # fmt: skip
     folder = out or Path("runs") / f"multilevel-{Path(model).stem}"
     try:
@@ -203,6 +220,8 @@ def multilevel_command(
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(multilevel_rows(result))
     typer.echo(f"{result.evaluations} settings evaluated")
+    if acc_width is not None:
+        typer.echo(result.inputs.saturating)
     typer.echo(f"{folder / 'multilevel.csv'}")
 
 

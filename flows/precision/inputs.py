@@ -1,6 +1,6 @@
 """What precision searches read: a network, inputs to calibrate and test it, by name or as files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +8,19 @@ from numpy.typing import NDArray
 
 from voltile.core import LayerError, VoltileError
 from voltile.flows.elements.operands import read_arrays, read_inputs
+from voltile.flows.search.objectives import Evaluate
 from voltile.sim import (
     ELEMENTS,
+    Emulator,
     FixedPointNetwork,
     FloatNetwork,
     LayerShape,
-    PrecisionEvaluator,
     Workload,
     read_onnx,
     read_onnx_workload,
     top_1,
 )
+from voltile.sim.golden import check_widths
 from voltile.sim.quantisation import LARGEST, check_inputs
 
 FloatArray = NDArray[np.float64]
@@ -106,6 +108,15 @@ class PrecisionInputs:
             return "unknown without labels"
         return f"on {len(self.calibration)} inputs of the calibration set, as there is no test set"
 
+    @property
+    def saturating(self) -> str:
+        """Where accumulators may saturate, in words."""
+        names = ", ".join(Emulator(self.network).saturating)
+        bits = self.network.element.acc_width
+        if not names:
+            return f"no accumulator of {bits} bits can saturate"
+        return f"accumulators of {bits} bits may saturate, and do so here, in {names}"
+
     def macs(self) -> IntArray:
         """Return the MACs of these layers, for an input."""
         return np.array([layer.macs for layer in self.layers], np.int64)
@@ -124,6 +135,7 @@ def read_precision_inputs(
     calset: int | None,
     pe: str,
     rounding: bool,
+    acc_width: int | None = None,
 ) -> PrecisionInputs:
     """Read a network and its inputs; fraction lengths are those of the calibration set.
 
@@ -140,6 +152,8 @@ def read_precision_inputs(
         Name of the element.
     rounding : bool
         Whether weights of low precision are rounded, or truncated.
+    acc_width : int, optional
+        Bits of the accumulator, others than those of the element.
 
     Raises
     ------
@@ -151,6 +165,13 @@ def read_precision_inputs(
         raise VoltileError(f"pe must be {', '.join(ELEMENTS)}, not {pe}")
     if calset is not None and calset < 1:
         raise VoltileError(f"calset must be 1 or more, not {calset}")
+    element = ELEMENTS[pe]
+    if acc_width is not None:
+        try:
+            check_widths(element.width, acc_width)
+        except ValueError as error:
+            raise VoltileError(f"pe {pe}: {error}") from None
+        element = replace(element, acc_width=acc_width)
     path = example_file(model, ".onnx") or Path(model)
     given = calibration or example_file(model, ".npz")
     if given is None:
@@ -170,7 +191,7 @@ def read_precision_inputs(
     others = _read_set(test, floats.input_shape, path) if test else every.part(slice(calset, None))
     if test and others.labels is None:
         raise VoltileError(f"inputs {test}: array 'y', the labels of the test set, is missing")
-    network = FixedPointNetwork.quantised(floats, chosen.values, ELEMENTS[pe], rounding=rounding)
+    network = FixedPointNetwork.quantised(floats, chosen.values, element, rounding=rounding)
     known = len(others) and others.labels is not None
     return PrecisionInputs(path, network, workload, chosen, others if known else None)
 
@@ -214,7 +235,7 @@ def _check_range(data: DataSet) -> None:
         )
 
 
-def accuracies(evaluator: PrecisionEvaluator, data: DataSet, settings: IntArray) -> FloatArray:
+def accuracies(evaluate: Evaluate, data: DataSet, settings: IntArray) -> FloatArray:
     """Return the top-1 accuracy of settings, shape (settings,); NaN without labels.
 
     Raises
@@ -224,7 +245,7 @@ def accuracies(evaluator: PrecisionEvaluator, data: DataSet, settings: IntArray)
     """
     if data.labels is None:
         return np.full(len(settings), np.nan)
-    logits = evaluator.evaluate(settings)
+    logits = evaluate(settings)
     classes = logits.shape[-1]
     wrong = np.flatnonzero((data.labels < 0) | (data.labels >= classes))
     if len(wrong):

@@ -1,7 +1,7 @@
 """Precisions for a level of abstraction and a target accuracy: `voltile multilevel` (3.4)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from math import isnan
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from voltile.core import RunRecord, StageMeter, VoltileError, file_hash, write_atomically
 from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
 from voltile.flows.precision.energy import PrecisionEnergy, chosen_pe, read_precision_energy
+from voltile.flows.precision.evaluation import evaluations
 from voltile.flows.precision.inputs import (
     DataSet,
     PrecisionInputs,
@@ -21,7 +22,8 @@ from voltile.flows.precision.inputs import (
 )
 from voltile.flows.precision.search_outputs import precision_text, setting_flags
 from voltile.flows.search import LevelAccuracy, TableRow, multilevel_table
-from voltile.sim import ClassHierarchy, Cut, PrecisionEvaluator, operations, read_hierarchy
+from voltile.flows.search.objectives import Evaluate
+from voltile.sim import ClassHierarchy, Cut, operations, read_hierarchy
 
 MULTILEVEL_OUTPUTS = ("multilevel.csv", "settings.json", "multilevel.png", "run.json")
 MULTILEVEL_COLUMNS = (
@@ -36,7 +38,7 @@ class MultilevelConfig:
 
     Attributes
     ----------
-    model, calibration, test, calset, pe, truncate
+    model, calibration, test, calset, pe, truncate, acc_width, workers
         As in `SearchConfig`.
     hierarchy : Path, optional
         CSV file of is-a edges; that of an example by default.
@@ -63,6 +65,8 @@ class MultilevelConfig:
     vdd: float | None = None
     pe: str | None = None
     truncate: bool = False
+    acc_width: int | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         for target in self.targets:
@@ -118,7 +122,8 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
     meter = StageMeter()
     with meter.stage("quantisation"):
         inputs = read_precision_inputs(
-            config.model, config.calibration, config.test, config.calset, pe, not config.truncate,
+            config.model, config.calibration, config.test, config.calset, pe,
+            not config.truncate, config.acc_width,
         )  # fmt: skip
     hierarchy_file = config.hierarchy or example_file(config.model, "_hierarchy.csv")
     if hierarchy_file is None:
@@ -145,27 +150,20 @@ def _assigned(
     config: MultilevelConfig, inputs: PrecisionInputs, hierarchy: ClassHierarchy
 ) -> MultilevelResult:
     """Assign precisions for every level and target."""
-    calibrating = PrecisionEvaluator(inputs.network, inputs.calibration.values)
-    full = np.zeros((1, len(calibrating.names)), np.int64)
-    outputs = _classes(config.classes, calibrating.evaluate(full).shape[-1])
-    levels = config.levels or tuple(range(1, hierarchy.deepest + 1))
-    if max(levels) > hierarchy.deepest:
-        raise VoltileError(
-            f"level must be from 0 to {hierarchy.deepest}, the depth of {hierarchy.name}, "
-            f"not {max(levels)}"
-        )
-    cuts = tuple(hierarchy.cut(level, outputs) for level in sorted(set(levels)))
-    energy = None
-    if config.energy:
-        energy = read_precision_energy(config.energy, inputs, config.policy, config.vdd)
-    effort = energy.energy if energy else _operations(inputs)
-    calibration = _level_accuracy(calibrating, inputs.calibration, cuts)
-    test = None
-    if inputs.test:
-        tester = PrecisionEvaluator(inputs.network, inputs.test.values)
-        test = _level_accuracy(tester, inputs.test, cuts)
-    rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test)
-    reached = (test or calibration)(full[0])
+    full = np.zeros((1, len(inputs.network.names)), np.int64)
+    with evaluations(inputs, config.workers, config.acc_width is not None) as evaluate:
+        outputs = _classes(config.classes, evaluate.calibration(full).shape[-1])
+        cuts = _cuts(hierarchy, config.levels, outputs)
+        energy = None
+        if config.energy:
+            energy = read_precision_energy(config.energy, inputs, config.policy, config.vdd)
+        effort = energy.energy if energy else _operations(inputs)
+        calibration = _level_accuracy(evaluate.calibration, inputs.calibration, cuts)
+        test = None
+        if evaluate.test and inputs.test:
+            test = _level_accuracy(evaluate.test, inputs.test, cuts)
+        rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test)
+        [reached] = (test or calibration)(full)
     return MultilevelResult(
         config, inputs, cuts, tuple(rows), energy, float(effort[:, 0].sum()), reached,
         calibration.evaluations,
@@ -188,6 +186,17 @@ def _classes(path: Path | None, outputs: int) -> list[str]:
     return names
 
 
+def _cuts(hierarchy: ClassHierarchy, levels: Sequence[int], outputs: list[str]) -> tuple[Cut, ...]:
+    """Return the cuts at levels, by default at all below the root."""
+    chosen = levels or tuple(range(1, hierarchy.deepest + 1))
+    if max(chosen) > hierarchy.deepest:
+        raise VoltileError(
+            f"level must be from 0 to {hierarchy.deepest}, the depth of {hierarchy.name}, "
+            f"not {max(chosen)}"
+        )
+    return tuple(hierarchy.cut(level, outputs) for level in sorted(set(chosen)))
+
+
 def _operations(inputs: PrecisionInputs) -> NDArray[np.float64]:
     biases = [
         layer.bias * layer.out_channels * layer.out_height * layer.out_width
@@ -196,13 +205,11 @@ def _operations(inputs: PrecisionInputs) -> NDArray[np.float64]:
     return operations(inputs.macs(), biases, list(inputs.network.element.products))
 
 
-def _level_accuracy(
-    evaluator: PrecisionEvaluator, data: DataSet, cuts: tuple[Cut, ...]
-) -> LevelAccuracy:
+def _level_accuracy(evaluate: Evaluate, data: DataSet, cuts: tuple[Cut, ...]) -> LevelAccuracy:
     if data.labels is None:
         raise VoltileError(f"inputs {data.path}: array 'y', the labels, is missing")
     try:
-        return LevelAccuracy(evaluator.evaluate, data.labels, cuts)
+        return LevelAccuracy(evaluate, data.labels, cuts)
     except VoltileError as error:
         raise VoltileError(f"inputs {data.path}: {error}") from None
 

@@ -18,6 +18,7 @@ from voltile.flows.precision.energy import (
     computed_table,
     read_precision_energy,
 )
+from voltile.flows.precision.evaluation import Evaluations, evaluations
 from voltile.flows.precision.inputs import (
     PrecisionInputs,
     accuracies,
@@ -35,7 +36,7 @@ from voltile.flows.search import (
 )
 from voltile.flows.search.exhaustive import check_number
 from voltile.flows.stages import stage_key
-from voltile.sim import PrecisionEvaluator, PrecisionPoints
+from voltile.sim import PrecisionPoints
 
 FloatArray = NDArray[np.float64]
 
@@ -63,6 +64,10 @@ class SearchConfig:
         Whether weights of low precision are truncated instead of rounded.
     exhaustive : bool
         Whether to compare with all settings.
+    acc_width : int, optional
+        Bits of accumulators that saturate; without it no sum is out of range.
+    workers : int
+        Processes that evaluate settings.
     parameters : SearchParameters
         How to search.
     """
@@ -77,6 +82,8 @@ class SearchConfig:
     vdd: float | None = None
     truncate: bool = False
     exhaustive: bool = False
+    acc_width: int | None = None
+    workers: int = 1
     parameters: SearchParameters = field(default_factory=SearchParameters)
 
 
@@ -176,44 +183,45 @@ def run_search(
     with meter.stage("quantisation"):
         inputs = read_precision_inputs(
             config.model, config.calibration, config.test, config.calset, pe,
-            not config.truncate,
+            not config.truncate, config.acc_width,
         )  # fmt: skip
         given = [*inputs.files, *([config.energy] if config.energy else [])]
         refuse_overwriting(given, out, SEARCH_OUTPUTS)
         if config.energy and config.energy.resolve().parent == out.resolve():
             raise VoltileError(f"output folder {out} is that of the energy table; choose another")
-        evaluator = PrecisionEvaluator(inputs.network, inputs.calibration.values)
-        tester = PrecisionEvaluator(inputs.network, inputs.test.values) if inputs.test else None
+        layers, precisions = len(inputs.network.names), len(inputs.network.element.products)
         if config.exhaustive:
-            check_number(len(evaluator.names), len(evaluator.precisions))
-        divergence = divergence_from_full(evaluator.evaluate, len(evaluator.names))
-        full = np.zeros((1, len(evaluator.names)), np.int64)
-        _top_1s(inputs, evaluator, tester, full)  # labels that do not fit are told at once
-    with meter.stage("energy"):
-        table = config.energy or computed_table(inputs, config.policy, out / "energy")
-        energy = read_precision_energy(table, inputs, config.policy, config.vdd)
-    say(
-        f"{inputs.model.stem}: {len(evaluator.names)} layers of {len(evaluator.precisions)} "
-        f"precisions, {len(inputs.calibration)} inputs for calibration; energy of {pe} elements "
-        f"from {table}, {energy.policy} at {energy.reference_vdd:g} V"
-    )
-    parameters, divergences = config.parameters, _divergences_of(config, inputs)
-    remove_search(out)
-    with meter.stage("search"):
-        found = search(
-            divergence, energy.energy, parameters,
-            _kept(out, "search", ".npz", parameters=parameters.of_populations,
-                  energy=energy.energy.tolist(), **divergences),
-            lambda done: progress("search", done, parameters.evaluations),
-        )  # fmt: skip
-    check = None
-    if config.exhaustive:
-        kept = _kept(out, "all", ".f64", **divergences)
-        with meter.stage("all settings"):
-            check = _checked(divergence, energy, found, parameters.threshold, progress, kept)
-    with meter.stage("accuracy"):
-        points = _with_full(found.points, energy)
-        calibration, test = _top_1s(inputs, evaluator, tester, points.settings)
+            check_number(layers, precisions)
+    with evaluations(inputs, config.workers, config.acc_width is not None) as evaluate:
+        with meter.stage("full precision"):
+            divergence = divergence_from_full(evaluate.calibration, layers)
+            # Labels that do not fit are told at once.
+            _top_1s(inputs, evaluate, np.zeros((1, layers), np.int64))
+        with meter.stage("energy"):
+            table = config.energy or computed_table(inputs, config.policy, out / "energy")
+            energy = read_precision_energy(table, inputs, config.policy, config.vdd)
+        say(
+            f"{inputs.model.stem}: {layers} layers of {precisions} precisions, "
+            f"{len(inputs.calibration)} inputs for calibration; energy of {pe} elements "
+            f"from {table}, {energy.policy} at {energy.reference_vdd:g} V"
+        )
+        parameters, divergences = config.parameters, _divergences_of(config, inputs)
+        remove_search(out)
+        with meter.stage("search"):
+            found = search(
+                divergence, energy.energy, parameters,
+                _kept(out, "search", ".npz", parameters=parameters.of_populations,
+                      energy=energy.energy.tolist(), **divergences),
+                lambda done: progress("search", done, parameters.evaluations),
+            )  # fmt: skip
+        check = None
+        if config.exhaustive:
+            kept = _kept(out, "all", ".f64", **divergences)
+            with meter.stage("all settings"):
+                check = _checked(divergence, energy, found, parameters.threshold, progress, kept)
+        with meter.stage("accuracy"):
+            points = _with_full(found.points, energy)
+            calibration, test = _top_1s(inputs, evaluate, points.settings)
     result = SearchJobResult(config, inputs, energy, found, points, calibration, test, check)
     with meter.stage("outputs"):
         write_search(result, out)
@@ -228,16 +236,13 @@ def run_search(
 
 
 def _top_1s(
-    inputs: PrecisionInputs,
-    evaluator: PrecisionEvaluator,
-    tester: PrecisionEvaluator | None,
-    settings: NDArray[np.int64],
+    inputs: PrecisionInputs, evaluate: Evaluations, settings: NDArray[np.int64]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the accuracies of settings on the calibration set and on the test set."""
-    calibration = accuracies(evaluator, inputs.calibration, settings)
-    if tester is None or inputs.test is None:
+    calibration = accuracies(evaluate.calibration, inputs.calibration, settings)
+    if evaluate.test is None or inputs.test is None:
         return calibration, np.full(len(settings), np.nan)
-    return calibration, accuracies(tester, inputs.test, settings)
+    return calibration, accuracies(evaluate.test, inputs.test, settings)
 
 
 def _divergences_of(config: SearchConfig, inputs: PrecisionInputs) -> dict[str, Any]:
@@ -245,6 +250,7 @@ def _divergences_of(config: SearchConfig, inputs: PrecisionInputs) -> dict[str, 
     return {
         "model": file_hash(inputs.model), "calibration": file_hash(inputs.calibration.path),
         "calset": len(inputs.calibration), "pe": config.pe, "truncate": config.truncate,
+        "acc_width": config.acc_width,
     }  # fmt: skip
 
 

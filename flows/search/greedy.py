@@ -1,6 +1,6 @@
 """Greedy assignment of precisions for a target accuracy (dissertation Algorithm 4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,16 +60,31 @@ def assign_precisions(
     VoltileError
         When the effort is no table.
     """
+    assigning = assignment(effort, target)
+    setting = next(assigning)
+    while True:
+        try:
+            setting = assigning.send(accuracy(setting))
+        except StopIteration as end:
+            found: Assignment = end.value
+            return found
+
+
+def assignment(effort: FloatArray, target: float) -> Generator[IntArray, float, Assignment]:
+    """Yield the settings that `assign_precisions` asks for, each for its accuracy; return the last.
+
+    So several assignments can go on together.
+    """
     check_table(effort, "effort")
     setting = np.zeros(len(effort), np.int64)
-    reached = accuracy(setting)
+    reached = yield setting
     steps = _steps(effort, setting)
     number = 0
     while number < len(steps):
         layer, lower = steps[number]
         lowered = setting.copy()
         lowered[layer] = lower
-        found = accuracy(lowered)
+        found = yield lowered
         if found < target:
             number += 1
             continue

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import VoltileError
-from voltile.flows.search.greedy import assign_precisions
+from voltile.flows.search.greedy import Assignment, assignment
 from voltile.flows.search.objectives import Evaluate, finite_logits, total_energy
 from voltile.sim.classification import softmax, top_1
 from voltile.sim.hierarchy import Cut
@@ -50,26 +49,25 @@ class LevelAccuracy:
                 f"{wrong[0] + 1})"
             )
 
-    def __call__(self, setting: IntArray) -> FloatArray:
-        """Return the accuracy of a setting at every level, shape (levels,)."""
-        key = setting.tobytes()
-        if key not in self._known:
-            logits = finite_logits(self.evaluate, setting[None])[0]
+    def __call__(self, settings: IntArray) -> FloatArray:
+        """Return the accuracy of settings at every level, shape (settings, levels)."""
+        unseen = {item.tobytes(): item for item in settings if item.tobytes() not in self._known}
+        if unseen:
+            logits = finite_logits(self.evaluate, np.array(list(unseen.values())))
             expected = (len(self.labels), len(self.cuts[0].group))
-            if logits.shape != expected:
+            if logits.shape[1:] != expected:
                 raise VoltileError(
-                    f"the network has outputs of shape {logits.shape}; labels and hierarchy have "
-                    f"{expected[0]} inputs and {expected[1]} classes"
+                    f"the network has outputs of shape {logits.shape[1:]}; labels and hierarchy "
+                    f"have {expected[0]} inputs and {expected[1]} classes"
                 )
-            probabilities = softmax(logits)
-            self._known[key] = np.array(
-                [top_1(probabilities @ cut.matrix, cut.group[self.labels]) for cut in self.cuts]
-            )
-        return self._known[key]
+            self._known.update(zip(unseen, map(self._of, logits), strict=True))
+        return np.stack([self._known[item.tobytes()] for item in settings])
 
-    def at(self, number: int, setting: IntArray) -> float:
-        """Return the accuracy of a setting at one of the levels, by its number among the cuts."""
-        return float(self(setting)[number])
+    def _of(self, logits: NDArray[np.floating]) -> FloatArray:
+        probabilities = softmax(logits)
+        return np.array(
+            [top_1(probabilities @ cut.matrix, cut.group[self.labels]) for cut in self.cuts]
+        )
 
     @property
     def evaluations(self) -> int:
@@ -144,21 +142,44 @@ def multilevel_table(
         By level, then by target.
     """
     full = np.zeros(len(effort), np.int64)
-    reached = (test or calibration)(full)
+    [reached] = (test or calibration)(full[None])
     highest = float(total_energy(effort, full))
+    tried = [
+        (number, target)
+        for number in range(len(calibration.cuts))
+        for target in sorted(set(targets or reached.tolist()))
+        if targets or target <= reached[number]
+    ]
+    assigned = _assigned(calibration, effort, tried)
+    tested = test(np.array([item.setting for item in assigned])) if test else None
     rows = []
-    for number, cut in enumerate(calibration.cuts):
-        for target in sorted(set(targets or reached.tolist())):
-            if not targets and target > reached[number]:
-                continue
-            found = assign_precisions(partial(calibration.at, number), effort, target)
-            shares = np.bincount(found.setting, macs, effort.shape[1]) / macs.sum()
-            rows.append(
-                TableRow(
-                    cut.level, len(cut.classes), target, found.accuracy,
-                    test.at(number, found.setting) if test else np.nan,
-                    found.effort, 1 - found.effort / highest, tuple(shares.tolist()),
-                    found.setting, found.met,
-                )
-            )  # fmt: skip
+    for row, ((number, target), found) in enumerate(zip(tried, assigned, strict=True)):
+        cut = calibration.cuts[number]
+        shares = np.bincount(found.setting, macs, effort.shape[1]) / macs.sum()
+        rows.append(
+            TableRow(
+                cut.level, len(cut.classes), target, found.accuracy,
+                np.nan if tested is None else float(tested[row, number]),
+                found.effort, 1 - found.effort / highest, tuple(shares.tolist()),
+                found.setting, found.met,
+            )
+        )  # fmt: skip
     return rows
+
+
+def _assigned(
+    calibration: LevelAccuracy, effort: FloatArray, tried: Sequence[tuple[int, float]]
+) -> list[Assignment]:
+    """Return an assignment per level and target; those under way are evaluated together."""
+    runs = [assignment(effort, target) for _, target in tried]
+    asked = {place: next(run) for place, run in enumerate(runs)}
+    found: dict[int, Assignment] = {}
+    while asked:
+        reached = calibration(np.array(list(asked.values())))
+        for place, accuracies in zip(list(asked), reached, strict=True):
+            try:
+                asked[place] = runs[place].send(float(accuracies[tried[place][0]]))
+            except StopIteration as end:
+                found[place] = end.value
+                del asked[place]
+    return [found[place] for place in range(len(runs))]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -30,6 +31,15 @@ if __name__ == "__main__":
 
 def infeasible():
     raise PlacementInfeasible("too many tiles", 9)
+
+
+def send_half_a_result():
+    """Send the start of a message of 100 bytes, as a worker that is killed while it sends."""
+    frame = sys._getframe()
+    while frame.f_code.co_name != "_process_worker":
+        frame = frame.f_back
+    os.write(frame.f_locals["result_queue"]._writer.fileno(), struct.pack("!i", 100) + b"half")
+    time.sleep(60)
 
 
 @pytest.fixture
@@ -69,6 +79,17 @@ def test_work_runs_in_other_processes():
 def test_there_is_a_worker_per_core_by_default():
     with executor() as pool:
         assert pool._max_workers == len(os.sched_getaffinity(0))
+
+
+def test_a_result_that_is_cut_off_does_not_hold_up_the_end():
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), executor(1) as pool:
+        job = pool.submit(send_half_a_result)
+        while not job.running():
+            time.sleep(0.01)
+        time.sleep(2)  # the worker has started, and sent its half
+        raise KeyboardInterrupt
+    assert time.monotonic() - start < 30
 
 
 def test_an_error_comes_back_as_it_was_and_ends_the_other_work():

@@ -9,7 +9,7 @@ import pytest
 from digits_case import DATA, LAYERS, MODEL
 
 from voltile.core import Precision
-from voltile.flows.precision import multilevel_job, multilevel_plots
+from voltile.flows.precision import evaluation, multilevel_plots
 from voltile.flows.precision.multilevel_job import MULTILEVEL_OUTPUTS
 from voltile.sim import SCALABLE, FixedPointNetwork, qdq_model, read_onnx
 
@@ -148,13 +148,13 @@ def hierarchy(path, *edges):
 
 
 def test_an_interrupt_is_one_line_and_leaves_nothing(voltile, tmp_path, monkeypatch):
-    class Interrupted(multilevel_job.PrecisionEvaluator):
+    class Interrupted(evaluation.PrecisionEvaluator):
         def evaluate(self, settings):
             if self.counts.evaluated > 5:
                 raise KeyboardInterrupt
             return super().evaluate(settings)
 
-    monkeypatch.setattr(multilevel_job, "PrecisionEvaluator", Interrupted)
+    monkeypatch.setattr(evaluation, "PrecisionEvaluator", Interrupted)
     assert voltile("multilevel", "digits", "--target", 0.9) == (
         130, "", "interrupted; the same command begins anew\n"
     )

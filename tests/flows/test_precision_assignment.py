@@ -113,16 +113,16 @@ class Network:
 
 def test_levels_are_more_tolerant_the_higher_they_are():
     accuracy = LevelAccuracy(Network(), LABELS, CUTS)
-    assert accuracy(np.array([0, 0])).tolist() == [1.0, 1.0]
-    assert accuracy(np.array([2, 0])).tolist() == [1.0, 0.5], "a1 for a2 is right at level 1"
-    assert accuracy(np.array([0, 1])).tolist() == [0.25, 0.25]
+    found = accuracy(np.array([[0, 0], [2, 0], [0, 1], [2, 0]])).tolist()
+    assert found == [[1.0, 1.0], [1.0, 0.5], [0.25, 0.25], [1.0, 0.5]], "a1, a2: same at level 1"
+    assert accuracy.evaluations == 3
 
 
 def test_classes_of_small_outputs_win_together():
     """Eq. 3.7: b1 has the greatest probability of an output, a has that of a class."""
     values = np.log([[[0.3, 0.3, 0.4]]])
     accuracy = LevelAccuracy(lambda settings: values, np.array([0]), CUTS)
-    assert accuracy(np.array([0])).tolist() == [1.0, 0.0]
+    assert accuracy(np.array([[0]])).tolist() == [[1.0, 0.0]]
 
 
 def test_the_table_has_rows_by_level_and_target():
@@ -151,6 +151,22 @@ def test_the_table_has_rows_by_level_and_target():
     assert set(test.asked) == {(0, 0), (2, 0)}
 
 
+def test_settings_of_all_levels_and_targets_are_evaluated_together():
+    """Both levels try layer 0 or 1 after full precision, each setting once: a call a step."""
+    calls = []
+
+    class Batched(Network):
+        def __call__(self, settings):
+            calls.append(settings.tolist())
+            return super().__call__(settings)
+
+    macs = np.array([30, 10])
+    effort = operations(macs, [1, 1], tuple(Precision))
+    multilevel_table(LevelAccuracy(Batched(), LABELS, CUTS), effort, macs, [0.6, 1.0])
+    # Level 1 keeps 1.0 with layer 0 at mixed, then half precision; level 2 has 0.5, and tries 1.
+    assert calls == [[[0, 0]], [[1, 0]], [[2, 0], [0, 1]], [[2, 1]]]
+
+
 def test_targets_are_by_default_those_of_full_precision():
     class Worse(Network):
         def __call__(self, settings):
@@ -171,10 +187,10 @@ def test_level_accuracy_rejects_labels_outputs_and_nan():
         "the network has outputs of shape (4, 3); labels and hierarchy have 2 inputs and 3 classes"
     )
     with pytest.raises(VoltileError, match=f"^{re.escape(message)}$"):
-        LevelAccuracy(Network(), LABELS[:2], CUTS)(np.array([0, 0]))
+        LevelAccuracy(Network(), LABELS[:2], CUTS)(np.array([[0, 0]]))
     broken = LevelAccuracy(lambda settings: np.full((1, 4, 3), np.nan), LABELS, CUTS)
     with pytest.raises(VoltileError, match="^outputs of the network must be finite; of input 1 "):
-        broken(np.array([0, 0]))
+        broken(np.array([[0, 0]]))
 
 
 def test_assign_precisions_rejects_a_table():

@@ -12,7 +12,7 @@ import pytest
 from digits_case import CALIBRATION, DATA, LAYERS, MODEL
 
 from voltile.core import VoltileError
-from voltile.flows.precision import search_job, search_plots
+from voltile.flows.precision import evaluation, search_job, search_plots
 from voltile.flows.precision.search_job import SearchConfig, run_search
 from voltile.flows.precision.search_outputs import SEARCH_OUTPUTS
 from voltile.sim import EnergyTable, PrecisionEvaluator
@@ -218,7 +218,7 @@ def test_an_interrupted_search_goes_on(voltile, tmp_path, tables, monkeypatch):
 
     again = ("search", "digits", *SMALL, "--energy", tables["scalable"], "--out", "again")
     with monkeypatch.context() as patch:
-        patch.setattr(search_job, "PrecisionEvaluator", Interrupted)
+        patch.setattr(evaluation, "PrecisionEvaluator", Interrupted)
         code, out, err = voltile(*again)
     assert (code, out) == (130, "")
     assert "interrupted; the same command goes on from again" in err
@@ -232,7 +232,7 @@ def test_an_interrupted_search_goes_on(voltile, tmp_path, tables, monkeypatch):
             return super().evaluate(settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(search_job, "PrecisionEvaluator", Counted)
+        patch.setattr(evaluation, "PrecisionEvaluator", Counted)
         code, out, err = voltile(*again)
     assert (code, out) == (0, whole[1].replace("whole", "again"))
     assert sum(asked) < 200  # of about 280 settings, and points for two accuracies
