@@ -93,6 +93,7 @@ def test_stage_meter_sees_time_and_peak_memory():
     # In a process of its own: what other tests left running may end within a stage.
     program = """
 import json, time
+import numpy as np
 from voltile.core import StageMeter
 meter = StageMeter()
 with meter.stage("small"):
