@@ -36,15 +36,11 @@ from voltile.pdk.library import (
 )
 from voltile.pdk.library_set import LibrarySet
 from voltile.pdk.logic import Expression, evaluate, parse_expression, truth_table, variables
+from voltile.pdk.manifest import builtin_technologies, read_technology
 from voltile.pdk.mixed_supply import MixedSupply
+from voltile.pdk.pdk_root import find_pdk
 from voltile.pdk.tables import Tables
-from voltile.pdk.technology import (
-    Sram,
-    Technology,
-    builtin_technologies,
-    find_pdk,
-    read_technology,
-)
+from voltile.pdk.technology import Sram, Technology
 from voltile.pdk.timing_liberty import CellCopy, write_timing_liberty
 
 __all__ = [

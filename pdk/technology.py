@@ -1,60 +1,29 @@
-"""A technology: its cell libraries over Vdd and bias, footprints, wires and site, from a manifest.
+"""A technology: its cell libraries over Vdd and bias, footprints, wires and site.
 
 A bias is one of several versions of every cell with the same footprint and another threshold: a
 gate length (poly-bias), or a Vth flavour.
 """
 
-import os
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
-from math import inf
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from voltile.core import TechnologyError, file_hash
 from voltile.pdk.cells import read_cell_library
-from voltile.pdk.header import Header, read_header
-from voltile.pdk.leakage_temperature import LeakageTemperature, read_leakage_temperature
-from voltile.pdk.lef import Lef, read_lef
+from voltile.pdk.header import Header
+from voltile.pdk.leakage_temperature import LeakageTemperature
+from voltile.pdk.lef import Lef
 from voltile.pdk.library import CellLibrary, interpolate_library, select_cells
 from voltile.pdk.library_cache import cached_library, plain_liberty
 from voltile.pdk.mixed_supply import MixedSupply
 
-_TECHNOLOGIES = Path(__file__).parent / "technologies"
-_ONE_BIAS = "pb0"
-# Keys of a manifest: of itself, and of its tables. Those of the others are names of biases.
-_KEYS = {
-    "": ("name", "description", "pdk", "nominal_vdd_v", "synthesis_period_ns", "biases", "library",
-         "corner", "layout", "wire", "cells", "mixed_supply", "header", "slow_down", "rename",
-         "sram", "leakage_temperature"),
-    "library": ("vdd_v", "bias", "file"),
-    "corner": ("timing", "leakage"),
-    "layout": ("lef", "tech_lef", "site", "tile_gap_sites"),
-    "wire": ("resistance_ohm_per_um", "capacitance_ff_per_um"),
-    "cells": ("buffer", "buffer_input", "buffer_output", "tie_high", "tie_low", "dont_use"),
-    "mixed_supply": ("file",),
-    "header": ("file", "finger_um", "gate_pitch_um", "well_gap_sites", "flip_flop"),
-    "sram": ("file", "tech_nm", "note"),
-    "leakage_temperature": ("file",),
-}  # fmt: skip
-# Where a manifest names no other.
-_SRAM_FILE = _TECHNOLOGIES / "cacti7_sram.csv"
-# How to get a PDK.
-_SOURCES = {
-    "sky130A": "Install it with: pip install ciel && ciel ls-remote --pdk-family sky130 && "
-               "ciel enable --pdk-family sky130 VERSION",
-    "freepdk45": "Copy the folders in technology/freepdk45/models/tran_models of VLSIDA/OpenRAM "
-                 "(GitHub) to FOLDER/freepdk45/libs.tech/ngspice and set PDK_ROOT=FOLDER",
-}  # fmt: skip
-# Clock period that synthesis aims for where a manifest names none [ns].
-_PERIOD = 5.0
-# Supplies closer than this are the same supply [V].
-_SAME_VDD = 1e-6
+DEFAULT_PERIOD = 5e-9
+"""Clock period that synthesis aims for where a manifest names none [s]."""
+SAME_VDD = 1e-6
+"""Supplies closer than this are the same supply [V]."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +106,7 @@ class Technology:
     dont_use: tuple[str, ...]
     files: Mapping[str, Path] = field(default_factory=dict)
     mixed_supply_file: Path | None = None
-    synthesis_period: float = _PERIOD * 1e-9
+    synthesis_period: float = DEFAULT_PERIOD
     header: Header | None = None
     slow_down: Mapping[str, float] = field(default_factory=dict)
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -236,7 +205,7 @@ class Technology:
         """
         bias = self._known_bias(bias)
         for (name, at), library in self._loaded.items():
-            if name == bias and abs(at - vdd) < _SAME_VDD:
+            if name == bias and abs(at - vdd) < SAME_VDD:
                 return library
         exact = self._characterised(vdd)
         if exact is not None:
@@ -275,7 +244,7 @@ class Technology:
         return bias
 
     def _characterised(self, vdd: float) -> float | None:
-        return next((item for item in self.vdds if abs(item - vdd) < _SAME_VDD), None)
+        return next((item for item in self.vdds if abs(item - vdd) < SAME_VDD), None)
 
     def _read(self, vdd: float, bias: str) -> CellLibrary:
         path = self.libraries[bias][vdd]
@@ -336,231 +305,3 @@ class Technology:
                 f"technology {self.name}: its library has no cell '{self.header.flip_flop}', the "
                 f"flip-flop of its Vdd-MUX"
             )
-
-
-def find_pdk(name: str) -> Path:
-    """Return the PDK root: `$PDK_ROOT`, else the usual places, that holds the folder `name`.
-
-    Raises
-    ------
-    TechnologyError
-        Saying how to install the PDK.
-    """
-    named = os.environ.get("PDK_ROOT")
-    usual = ("~/.ciel", "~/.volare", "/usr/local/share/pdk", "/usr/share/pdk")
-    places = [Path(named)] if named else [Path(place).expanduser() for place in usual]
-    for place in places:
-        if (place / name).is_dir():
-            return place.resolve()
-    looked = f"PDK_ROOT={named}" if named else "PDK_ROOT (unset) and " + ", ".join(usual)
-    raise TechnologyError(
-        f"PDK '{name}' not found in {looked}. {_SOURCES.get(name, 'Install it')}; or point "
-        f"PDK_ROOT at the folder that holds {name}/"
-    )
-
-
-def builtin_technologies() -> tuple[str, ...]:
-    """Names of the technologies that come with Voltile."""
-    return tuple(sorted(path.parent.name for path in _TECHNOLOGIES.glob("*/manifest.toml")))
-
-
-def read_technology(name_or_path: str) -> Technology:
-    """Return the technology of a built-in name or of a manifest file.
-
-    Paths in a manifest are relative to the PDK root when it names a `pdk`, else to the manifest;
-    those of headers, memories and leakage over temperature always to the manifest.
-
-    Raises
-    ------
-    TechnologyError
-        When there is no such manifest, a key is missing, or a file it names is not there.
-    """
-    path = _TECHNOLOGIES / name_or_path / "manifest.toml"
-    if name_or_path not in builtin_technologies():
-        path = Path(name_or_path)
-        if not path.is_file():
-            names = ", ".join(builtin_technologies())
-            raise TechnologyError(
-                f"no technology '{name_or_path}': built in are {names}; or give a manifest file"
-            )
-    try:
-        manifest = tomllib.loads(path.read_text())
-        return _from_manifest(manifest, path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TechnologyError(f"manifest {path}: {error}") from None
-    except KeyError as error:
-        raise TechnologyError(f"manifest {path}: key {error} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise TechnologyError(f"manifest {path}: {error}") from None
-
-
-def _from_manifest(manifest: dict[str, Any], path: Path) -> Technology:
-    base = find_pdk(manifest["pdk"]) if "pdk" in manifest else path.parent
-    files = {path.name: path}
-
-    def existing(name: str, folder: Path = base) -> Path:
-        if not (folder / name).is_file():
-            raise TechnologyError(f"technology {manifest['name']}: file {folder / name} is missing")
-        files[name] = folder / name
-        return folder / name
-
-    layout, wire, cells = manifest["layout"], manifest["wire"], manifest["cells"]
-    biases = tuple(manifest.get("biases", (_ONE_BIAS,)))
-    nominal = float(manifest["nominal_vdd_v"])
-    libraries = _libraries(manifest["library"], biases, nominal, existing)
-    named = _texts("tech_lef", layout["tech_lef"]) + _texts("lef", layout["lef"])
-    lef_files = tuple(existing(name) for name in named)
-    lef = read_lef(lef_files)
-    if layout["site"] not in lef.sites:
-        raise ValueError(f"no LEF file defines site '{layout['site']}'")
-    site = lef.sites[layout["site"]]
-    mixed_supply, header = manifest.get("mixed_supply"), manifest.get("header")
-    for key in ("slow_down", "rename"):
-        for bias in manifest.get(key, {}):
-            if bias not in biases:
-                raise ValueError(f"{key} names bias '{bias}', which is none of the biases")
-    gap = _whole(layout, "tile_gap_sites")
-    corner = manifest["corner"]
-    period = float(manifest.get("synthesis_period_ns", _PERIOD))
-    if not 0 < period < inf:
-        raise ValueError(f"synthesis_period_ns must be positive, not {period:g}")
-    _check_keys(manifest)
-    # Measured here and not by the foundry: beside the manifest.
-    headers = _header(header, existing(header["file"], path.parent), site[0]) if header else None
-    # Liberty files of one corner: leakage is of the same, unless a table of others is there.
-    leakage = corner["leakage"] if mixed_supply else corner.get("leakage", corner["timing"])
-    if headers is not None and leakage not in headers.off:
-        raise ValueError(
-            f"the headers have no leakage of corner '{leakage}': they have "
-            + ", ".join(headers.off)
-        )
-    leaking = manifest.get("leakage_temperature")
-    return Technology(
-        name=manifest["name"],
-        description=manifest["description"],
-        nominal_vdd=nominal,
-        timing_corner=corner["timing"],
-        leakage_corner=leakage,
-        libraries=libraries,
-        lef=lef,
-        lef_files=lef_files,
-        site_name=layout["site"],
-        site_width=site[0],
-        site_height=site[1],
-        tile_gap=gap,
-        wire_resistance=_not_negative(wire, "resistance_ohm_per_um") * 1e6,
-        wire_capacitance=_not_negative(wire, "capacitance_ff_per_um") * 1e-9,
-        buffer_cell=cells["buffer"],
-        buffer_input=cells["buffer_input"],
-        buffer_output=cells["buffer_output"],
-        tie_high=tuple(cells["tie_high"]),
-        tie_low=tuple(cells["tie_low"]),
-        dont_use=_texts("dont_use", cells.get("dont_use", [])),
-        files=files,
-        mixed_supply_file=existing(mixed_supply["file"]) if mixed_supply else None,
-        synthesis_period=period * 1e-9,
-        header=headers,
-        slow_down={bias: float(part) for bias, part in manifest.get("slow_down", {}).items()},
-        renamed={bias: (old, new) for bias, (old, new) in manifest.get("rename", {}).items()},
-        sram=_sram(manifest["sram"], path.parent) if "sram" in manifest else None,
-        leakage_temperatures=_leakage_temperatures(
-            existing(leaking["file"], path.parent), biases, libraries[biases[0]]
-        )
-        if leaking is not None
-        else {},
-    )
-
-
-def _check_keys(manifest: Mapping[str, Any]) -> None:
-    for table, known in _KEYS.items():
-        items = manifest.get(table, []) if table else manifest
-        for item in items if isinstance(items, list) else [items]:
-            for key in item:
-                if key not in known:
-                    where = f" in {table}" if table else ""
-                    raise ValueError(f"unknown key '{key}'{where}: known are {', '.join(known)}")
-
-
-def _header(table: Mapping[str, Any], path: Path, site_width: float) -> Header:
-    return read_header(
-        path,
-        finger_width=_positive(table, "finger_um") * 1e-6,
-        gate_pitch=_positive(table, "gate_pitch_um") * 1e-6
-        if "gate_pitch_um" in table
-        else site_width,
-        well_gap=_whole(table, "well_gap_sites"),
-        flip_flop=str(table["flip_flop"]),
-    )
-
-
-def _sram(table: Mapping[str, Any], folder: Path) -> Sram:
-    file = folder / table["file"] if "file" in table else _SRAM_FILE
-    if not file.is_file():
-        raise ValueError(f"file {file} of sram is missing")
-    return Sram(file, _whole(table, "tech_nm"), str(table.get("note", "")))
-
-
-def _leakage_temperatures(
-    path: Path, biases: Iterable[str], vdds: Iterable[float]
-) -> dict[str, LeakageTemperature]:
-    """Tables of all biases; they cover the supplies of the libraries."""
-    tables = {bias: read_leakage_temperature(path, bias) for bias in biases}
-    for bias, table in tables.items():
-        known = table.vdds
-        if not (known[0] < min(vdds) + _SAME_VDD and known[-1] > max(vdds) - _SAME_VDD):
-            raise ValueError(
-                f"leakage over temperature of bias '{bias}' must be from {min(vdds):g} to "
-                f"{max(vdds):g} V as the libraries are, not from {known[0]:g} to {known[-1]:g} V"
-            )
-    return tables
-
-
-def _whole(table: Mapping[str, Any], key: str) -> int:
-    value = table[key]
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"{key} must be a whole number, 0 or more, not {value}")
-    return value
-
-
-def _texts(key: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"{key} must be a list of texts, not {value!r}")
-    return tuple(value)
-
-
-def _not_negative(table: Mapping[str, Any], key: str) -> float:
-    value = float(table[key])
-    if not 0 <= value < inf:
-        raise ValueError(f"{key} must be 0 or more, not {value:g}")
-    return value
-
-
-def _positive(table: Mapping[str, Any], key: str) -> float:
-    value = float(table[key])
-    if not 0 < value < inf:
-        raise ValueError(f"{key} must be positive, not {value:g}")
-    return value
-
-
-def _libraries(
-    items: Iterable[Mapping[str, Any]],
-    biases: tuple[str, ...],
-    nominal: float,
-    existing: Callable[[str], Path],
-) -> dict[str, dict[float, Path]]:
-    """Liberty files by bias and supply; every bias has the supplies of the first."""
-    libraries: dict[str, dict[float, Path]] = {bias: {} for bias in biases}
-    for item in items:
-        bias, vdd = item.get("bias", biases[0]), float(item["vdd_v"])
-        of = f" of bias {bias}" if len(biases) > 1 else ""
-        if bias not in libraries:
-            raise ValueError(f"the library at {vdd:.2f} V is of bias '{bias}', none of the biases")
-        if vdd in libraries[bias]:
-            raise ValueError(f"two libraries{of} at {vdd:.2f} V")
-        libraries[bias][vdd] = existing(item["file"])
-    if nominal not in libraries[biases[0]]:
-        raise ValueError(f"no library at the nominal {nominal:.2f} V")
-    for bias, vdd in product(biases, sorted(set().union(*libraries.values()))):
-        if vdd not in libraries[bias]:
-            raise ValueError(f"bias {bias} has no library at {vdd:.2f} V, as others have")
-    return libraries

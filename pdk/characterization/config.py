@@ -22,7 +22,7 @@ from voltile.pdk.characterization.layout import Layout
 from voltile.pdk.characterization.models import DeviceModel
 from voltile.pdk.characterization.plan import Settings
 from voltile.pdk.lef import Layer
-from voltile.pdk.technology import find_pdk
+from voltile.pdk.pdk_root import find_pdk
 
 _CONFIGS = Path(__file__).parent / "configs"
 # Supplies closer than this have one name [V].
