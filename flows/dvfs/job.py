@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voltile.core import RunRecord, file_hash
 from voltile.flows.dvfs.mode_files import MODE_FILES, read_modes
-from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
 from voltile.power import (
     Converter,
     Emulation,
@@ -89,8 +89,7 @@ def run_dvfs(
     from voltile.flows.dvfs.plots import plot_energy, plot_timeline
 
     refuse_overwriting([trace_file], out, DVFS_OUTPUTS)
-    for name in DVFS_OUTPUTS:  # those of an earlier trace must not pass for this one's
-        (out / name).unlink(missing_ok=True)
+    remove_outputs(out, DVFS_OUTPUTS)
     modes = read_modes(run_folder)
     trace = read_trace(trace_file)
     for item in modes:

@@ -15,7 +15,7 @@ from voltile.flows.elements.stimuli import ArrayStimuli, PeStimuli, control_case
 from voltile.flows.fine_vh.layouts import Layout
 from voltile.flows.fine_vh.placements import place_alone
 from voltile.flows.netlists import mapped_netlist, unconstrained
-from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
 from voltile.flows.stages import Arrays, Stages, stage_key
 from voltile.hdl import PROCESSING_ELEMENTS, ProcessingElement, SystolicArray, to_rtlil
 from voltile.pdk import Technology, read_technology
@@ -161,8 +161,7 @@ def characterize_pes(config: PeConfig, out: Path, say: Callable[[str], None] = p
     refuse_overwriting([config.operands] if config.operands else [], out, PE_OUTPUTS)
     elements = {name: config.element(name) for name in names}
     stages = Stages(out, StageMeter(), say)
-    for name in PE_OUTPUTS:  # those of an earlier job must not pass for this one's
-        (out / name).unlink(missing_ok=True)
+    remove_outputs(out, PE_OUTPUTS)
     say(f"operands: {operands.source}; {operands.zero_acts:.1%} of the activations are zero")
     results = []
     for name, element in elements.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 from voltile.core import Precision, RunRecord, VoltileError, file_hash
 from voltile.flows.energy.accelerator_costs import Costs, accelerator_costs
 from voltile.flows.energy.option_faults import option_faults, unknown_names
-from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
 from voltile.pdk import Technology, read_technology
 from voltile.sim import (
     ELEMENTS,
@@ -189,8 +189,7 @@ def run_energy(config: EnergyConfig, out: Path) -> EnergyResult:
     inputs = input_files([config.network], config.pe_energy, out, ENERGY_OUTPUTS)
     result = compute_energy(config)
     out.mkdir(parents=True, exist_ok=True)
-    for name in ENERGY_OUTPUTS:  # those of an earlier job must not pass for this one's
-        (out / name).unlink(missing_ok=True)
+    remove_outputs(out, ENERGY_OUTPUTS)
     table = result.table
     table.write(out / "energy.csv")
     table.write(out / "energy.json")

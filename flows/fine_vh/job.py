@@ -41,7 +41,7 @@ from voltile.flows.fine_vh.stimuli import stimulus_of
 from voltile.flows.fine_vh.supplies import better_points, supply_levels, supply_pairs, supply_points
 from voltile.flows.fine_vh.tile_power import measure_tiles, tiles_from_arrays, tiles_to_arrays
 from voltile.flows.netlists import mapped_netlist, simulated
-from voltile.flows.output_files import refuse_overwriting
+from voltile.flows.output_files import refuse_overwriting, remove_outputs
 from voltile.flows.stages import KeptStages, Stages, stage_key
 from voltile.pdk import Technology
 from voltile.power import (
@@ -69,8 +69,7 @@ def run(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> Run
     given = read_inputs(config)
     refuse_overwriting(given.files, out, OUTPUTS)
     stages = Stages(out, StageMeter(), say)
-    for name in OUTPUTS:  # those of an earlier run must not pass for this one's
-        (out / name).unlink(missing_ok=True)
+    remove_outputs(out, OUTPUTS)
     return _chain(config, given, stages)
 
 

@@ -25,7 +25,7 @@ from voltile.core import (
     run_tasks,
 )
 from voltile.flows.energy.job import has_parquet, input_files
-from voltile.flows.output_files import write_csv
+from voltile.flows.output_files import remove_outputs, write_csv
 from voltile.flows.stages import Stages, stage_key
 from voltile.flows.sweep.chunks import Arrays, Chunk, compute_chunk
 from voltile.flows.sweep.config import SweepConfig
@@ -108,8 +108,7 @@ def run_sweep(
     made = [folder for folder in (out / "stages", out, *out.parents) if not folder.exists()]
     meter = StageMeter()
     stages = Stages(out, meter, lambda line: None)
-    for name in SWEEP_OUTPUTS:  # those of an earlier job must not pass for this one's
-        (out / name).unlink(missing_ok=True)
+    remove_outputs(out, SWEEP_OUTPUTS)
     try:
         with meter.stage("combinations"):
             found = _compute(inputs, stages, pools, show)

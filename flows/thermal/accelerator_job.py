@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from voltile.core import RunRecord, executor, file_hash
-from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
 from voltile.flows.thermal.accelerator_config import AcceleratorConfig
 from voltile.flows.thermal.accelerator_levels import accelerator_workloads
 from voltile.flows.thermal.accelerator_workload import AcceleratorWorkload
@@ -114,8 +114,7 @@ def run_accelerator_thermal(
     with executor(workers, dask) as pool:
         results = sustain_workloads(workloads, config.duration, pool, watch)
     out.mkdir(parents=True, exist_ok=True)
-    for name in ACCELERATOR_THERMAL_OUTPUTS:  # those of an earlier job must not pass for this one's
-        (out / name).unlink(missing_ok=True)
+    remove_outputs(out, ACCELERATOR_THERMAL_OUTPUTS)
     write_csv(out / "sustained.csv", SUSTAINED_COLUMNS, _sustained_rows(results))
     write_csv(out / "governors.csv", GOVERNOR_COLUMNS, _governor_rows(results))
     write_csv(out / "traces.csv", TRACE_COLUMNS, _trace_rows(results))
