@@ -1,7 +1,8 @@
 """What jobs write: tables, and no file over what they read."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from voltile.core import VoltileError, write_atomically
@@ -19,6 +20,18 @@ def remove_outputs(out: Path, names: Iterable[str]) -> None:
     """Remove files of an earlier job from a folder; they must not pass for those of the new one."""
     for name in names:
         (out / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def all_outputs(out: Path, names: Collection[str]) -> Iterator[None]:
+    """Make room for files of a job in a folder; what an interrupted block has written goes, too."""
+    out.mkdir(parents=True, exist_ok=True)
+    remove_outputs(out, names)
+    try:
+        yield
+    except BaseException:
+        remove_outputs(out, names)
+        raise
 
 
 def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:

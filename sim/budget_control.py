@@ -1,13 +1,14 @@
 """A network whose precision follows an energy budget at run time (dissertation 3.3.1).
 
 At every change of the budget the controller takes the most accurate point whose energy per
-inference is within it, and where none is, the one of the least energy. It does not know how long a
+inference is within it, and where none is, the one of the least energy; both among the points at
+which an inference takes no longer than until the next begins. It does not know how long a
 budget will hold, so the energy of the switch takes no part in the choice; it is drawn, and counted,
 on top.
 
 To switch, the weights of each layer whose precision changes are reconfigured (3.3.2). What this
 takes depends on the new precision only, as weights are always made from those of full precision.
-The network begins at full precision.
+The network begins at full precision. The time of a switch is not counted.
 """
 
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def read_budget(path: Path) -> Budget:
 
 @dataclass(frozen=True)
 class BudgetRun:
-    """What a network did under a budget; arrays of shape (budgets,).
+    """What a network did under a budget; arrays of shape (budgets,), but one.
 
     Attributes
     ----------
@@ -86,6 +87,8 @@ class BudgetRun:
         KL divergence of the point.
     met : ndarray of bool
         Whether the point is within the budget.
+    fast : ndarray of bool, shape (points,)
+        Points that keep up with the rate, to choose from.
     """
 
     budget: Budget
@@ -96,6 +99,7 @@ class BudgetRun:
     accuracy: FloatArray
     divergence: FloatArray
     met: BoolArray
+    fast: BoolArray
 
     @property
     def energy(self) -> float:
@@ -115,7 +119,11 @@ class BudgetRun:
 
 
 def run_under_budget(
-    points: PrecisionPoints, budget: Budget, rate: float, reconfiguration: FloatArray
+    points: PrecisionPoints,
+    latency: FloatArray,
+    budget: Budget,
+    rate: float,
+    reconfiguration: FloatArray,
 ) -> BudgetRun:
     """Emulate the controller.
 
@@ -123,6 +131,8 @@ def run_under_budget(
     ----------
     points : PrecisionPoints
         Those to choose from.
+    latency : ndarray, shape (points,)
+        Time of an inference at each [s].
     budget : Budget
         Energy of an inference over time.
     rate : float
@@ -133,13 +143,18 @@ def run_under_budget(
     Raises
     ------
     VoltileError
-        When there is no point, the rate is not above 0 and up to `MOST_RATE`, or the energies of
-        reconfiguration are of other layers.
+        When there is no point, the rate is not above 0 and up to `MOST_RATE` and to what the
+        fastest point reaches, or the energies of reconfiguration are of other layers.
     """
     if not len(points):
         raise VoltileError("there is no operating point to choose from")
-    if not 0 < rate <= MOST_RATE:
-        raise VoltileError(f"rate must be above 0 and up to {MOST_RATE:g} per second, not {rate:g}")
+    fast = rate * latency <= 1 + _ROUNDING
+    if not (0 < rate <= MOST_RATE and fast.any()):
+        most = min(MOST_RATE, 1 / latency.min())
+        raise VoltileError(
+            f"rate must be above 0 and up to {most:.9g} per second, not {rate:g}: an inference "
+            f"takes {latency.min():.4g} s at the fastest operating point"
+        )
     layers = points.settings.shape[1]
     if reconfiguration.ndim != 2 or len(reconfiguration) != layers:
         raise VoltileError(
@@ -147,16 +162,17 @@ def run_under_budget(
             f"{reconfiguration.shape}"
         )
     best = points.best_first()
+    best = best[fast[best]]
     allowed = points.energy[best] <= budget.energy[:, None]
     met = np.asarray(allowed.any(axis=1))
-    chosen = np.where(met, best[allowed.argmax(axis=1)], points.energy.argmin())
+    chosen = np.where(met, best[allowed.argmax(axis=1)], best[points.energy[best].argmin()])
     begun = np.ceil((budget.time - budget.time[0]) * rate - _ROUNDING)
     inferences = np.diff(begun).astype(np.int64)
     top_1 = np.full(len(points), np.nan) if points.top_1 is None else points.top_1
     return BudgetRun(
         budget, chosen, inferences, points.energy[chosen] * inferences,
         _switch_energy(points.settings[chosen], reconfiguration),
-        top_1[chosen], points.divergence[chosen], met,
+        top_1[chosen], points.divergence[chosen], met, fast,
     )  # fmt: skip
 
 

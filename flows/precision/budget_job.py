@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from voltile.core import RunRecord, StageMeter, file_hash
-from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
+from voltile.flows.output_files import all_outputs, refuse_overwriting, write_csv
 from voltile.flows.precision.lookup_table import LookupTable, read_lookup
 from voltile.sim import Budget, BudgetRun, read_budget, run_under_budget
 
@@ -37,6 +37,13 @@ class BudgetResult:
     run: BudgetRun
     rate: float
 
+    @property
+    def slow(self) -> str:
+        """Which points are left out as too slow, in words; empty where none is."""
+        numbers = np.flatnonzero(~self.run.fast)
+        which = f"{'points' if len(numbers) > 1 else 'point'} {', '.join(map(str, numbers))}"
+        return f"not fast enough: {which}" if len(numbers) else ""
+
 
 def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> BudgetResult:
     """Emulate the run-time controller of a finished search, and write `BUDGET_OUTPUTS`.
@@ -64,18 +71,17 @@ def run_budget(budget: Path, run_folder: Path, rate: float, out: Path) -> Budget
     with meter.stage("controller"):
         table = read_lookup(file)
         result = BudgetResult(table, _controlled(table, read_budget(budget), rate), rate)
-    with meter.stage("outputs"):
-        out.mkdir(parents=True, exist_ok=True)
-        remove_outputs(out, BUDGET_OUTPUTS)
-        write_csv(out / "budget.csv", BUDGET_RUN_COLUMNS, _rows(result.run))
-        plot_budget(result, out / "budget.png")
-    RunRecord(
-        command={"budget": str(budget), "run": str(run_folder), "rate": rate},
-        inputs={str(path): file_hash(path) for path in (budget, file)},
-        versions={item: version(item) for item in ("voltile", "numpy")},
-        seed=0,
-        stages=meter.costs,
-    ).write(out / "budget.json")
+    with all_outputs(out, BUDGET_OUTPUTS):
+        with meter.stage("outputs"):
+            write_csv(out / "budget.csv", BUDGET_RUN_COLUMNS, _rows(result.run))
+            plot_budget(result, out / "budget.png")
+        RunRecord(
+            command={"budget": str(budget), "run": str(run_folder), "rate": rate},
+            inputs={str(path): file_hash(path) for path in (budget, file)},
+            versions={item: version(item) for item in ("voltile", "numpy")},
+            seed=0,
+            stages=meter.costs,
+        ).write(out / "budget.json")
     return result
 
 
@@ -84,7 +90,8 @@ def _controlled(table: LookupTable, budget: Budget, rate: float) -> BudgetRun:
     points, costs = table.points, table.reconfiguration
     blind = replace(points, top_1=None)
     zero = np.zeros((points.settings.shape[1], int(points.settings.max(initial=0)) + 1))
-    run = run_under_budget(blind, budget, rate, zero if costs is None else costs)
+    costs = zero if costs is None else costs
+    run = run_under_budget(blind, table.latency, budget, rate, costs)
     return run if points.top_1 is None else replace(run, accuracy=points.top_1[run.point])
 
 

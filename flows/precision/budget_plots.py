@@ -57,7 +57,7 @@ def plot_budget(result: "BudgetResult", path: Path) -> None:
                   frameon=False, fontsize=8, columnspacing=1.2)  # fmt: skip
     figure.supxlabel(
         f"{result.table.subject}\n{result.rate:g} inferences per second, {run.switches} switches "
-        "of precision",
+        f"of precision{'; ' * bool(result.slow)}{result.slow}",
         fontsize=8,
     )
     _number_stretches(energy, result, factor)

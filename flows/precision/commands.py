@@ -35,8 +35,9 @@ Policy = Annotated[
 ]  # fmt: skip
 Vdd = Annotated[
     float | None,
-    typer.Option(help="Supply of full precision, of those in the table [V]. [the highest]"),
-]
+    typer.Option(help="Supply of full precision [V], of those in the table of --energy. [the "
+                 "highest there, else the nominal one]"),
+]  # fmt: skip
 Truncate = Annotated[
     bool, typer.Option("--truncate", help="Truncate the weights of low precision (Fig. 3.5a).")
 ]
@@ -229,7 +230,8 @@ def budget_command(
     budget: Annotated[
         Path,
         typer.Argument(help="CSV of time_s,budget_j: energy that an inference may take from that "
-                       "time to the next row. The last row ends the trace; its budget is empty."),
+                       "time to the next row. The last row ends the trace: its budget is 0 or "
+                       "empty."),
     ],
     run: Annotated[Path, typer.Option(help="Folder of a finished 'voltile search'.")],
     rate: Annotated[float, typer.Option(help="Inferences per second.")],
@@ -240,8 +242,8 @@ def budget_command(
     """Emulate the run-time controller of a searched network under an energy budget.
 
     At every change of the budget it takes the operating point of the least KL divergence whose
-    energy is within it, or the one of the least energy. Layers that change their precision get
-    their weights anew, which is counted per switch.
+    energy is within it, or the one of the least energy, of those that are fast enough for the rate.
+    Layers that change their precision get their weights anew, whose energy is counted per switch.
 
     Leaves in the output folder: budget.csv, budget.png, budget.json.
 
@@ -253,7 +255,11 @@ def budget_command(
     from voltile.flows.precision.budget_job import run_budget
 
     folder = out or run / f"budget-{budget.stem}"
-    result = run_budget(budget, run, rate, folder)
+    try:
+        result = run_budget(budget, run, rate, folder)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command begins anew", err=True)
+        raise typer.Exit(130) from None
     done, table = result.run, result.table
     unit, factor = energy_unit(done.energy)
     switch = float(done.switch_energy.sum())
@@ -265,7 +271,10 @@ def budget_command(
         typer.echo("note: what a switch takes is not known to this search, and not counted")
     if table.top_1_set and done.inferences.sum():
         typer.echo(f"mean accuracy: {done.mean_accuracy:.2%}, of the {table.top_1_set} set")
+    if result.slow:
+        typer.echo(f"{result.slow} at {rate:g} inferences per second", err=True)
     if not done.met.all():
         over = int((~done.met).sum())
-        typer.echo(f"no point is within {over} of {len(done.met)} budgets", err=True)
+        which = "no point that is fast enough" if result.slow else "no point"
+        typer.echo(f"{which} is within {over} of {len(done.met)} budgets", err=True)
     typer.echo(f"{folder / 'budget.csv'}")

@@ -14,6 +14,7 @@ from voltile.flows.precision.inputs import PrecisionInputs
 from voltile.sim import EnergyTable, Op, Policy
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 _ON_ARRAY = frozenset(op.value for op in Op if op.on_array)
 # Needs nothing beside the accelerator: neither another supply nor another clock for a layer.
@@ -36,6 +37,10 @@ class PrecisionEnergy:
         Of an inference, of the layers that take a precision [J].
     others : float
         Of the layers that take none, from words of all bits [J].
+    time : ndarray, shape (layers, precisions)
+        Of an inference, in the layers that take a precision: cycles and stalls over the clock [s].
+    others_time : float
+        In the layers that take none [s].
     vdd, frequency : ndarray, shape (precisions,)
         At which each runs [V], [Hz].
     reconfiguration : ndarray, shape (layers, precisions), or None
@@ -47,6 +52,8 @@ class PrecisionEnergy:
     reference_vdd: float
     energy: FloatArray
     others: float
+    time: FloatArray
+    others_time: float
     vdd: FloatArray
     frequency: FloatArray
     reconfiguration: FloatArray | None
@@ -60,6 +67,11 @@ class PrecisionEnergy:
     def full(self) -> float:
         """Of an inference at full precision [J]."""
         return float(self.energy[:, 0].sum()) + self.others
+
+    def latency(self, settings: IntArray) -> FloatArray:
+        """Return the time of an inference at settings, shape (settings,) [s]."""
+        each = self.time[np.arange(len(self.time)), settings]
+        return np.asarray(each.sum(axis=1) + self.others_time, np.float64)
 
 
 def chosen_pe(pe: str | None, table: Path | None) -> str:
@@ -75,20 +87,23 @@ def chosen_pe(pe: str | None, table: Path | None) -> str:
     return EnergyConfig.pe if pe is None else pe
 
 
-def computed_table(inputs: PrecisionInputs, policy: str | None, out: Path) -> Path:
+def computed_table(
+    inputs: PrecisionInputs, policy: str | None, vdd: float | None, out: Path
+) -> Path:
     """Write the energy table of the network with the defaults of `voltile energy`.
 
     Raises
     ------
     VoltileError
-        When the policy is unknown.
+        When the policy is unknown, or elements are not characterised at the supply.
     """
     run_energy(
         EnergyConfig(
-            str(inputs.model), pe=inputs.network.element.name, policies=(policy or DEFAULT_POLICY,)
+            str(inputs.model), pe=inputs.network.element.name, vdds=() if vdd is None else (vdd,),
+            policies=(policy or DEFAULT_POLICY,),
         ),
         out,
-    )
+    )  # fmt: skip
     return out / "energy.csv"
 
 
@@ -141,6 +156,7 @@ def read_precision_energy(
         [[place[layer, item] for item in precisions] for layer in inputs.network.names]
     )
     energy = rows["total_pj"] * 1e-12 / rows["batch"]
+    time = (rows["cycles"] + rows["stall_cycles"]) / (rows["frequency_hz"] * rows["batch"])
     if (free := energy[found] == 0).any():
         layer, item = np.argwhere(free)[0]
         raise VoltileError(
@@ -149,8 +165,9 @@ def read_precision_energy(
         )
     others = ~np.isin(rows["op"], list(_ON_ARRAY)) & (rows["precision"] == precisions[0])
     return PrecisionEnergy(
-        path, policy, vdd, energy[found], float(energy[others].sum()), rows["vdd_v"][found[0]],
-        rows["frequency_hz"][found[0]], _reconfiguration(path, table, name, inputs),
+        path, policy, vdd, energy[found], float(energy[others].sum()), time[found],
+        float(time[others].sum()), rows["vdd_v"][found[0]], rows["frequency_hz"][found[0]],
+        _reconfiguration(path, table, name, inputs),
     )  # fmt: skip
 
 

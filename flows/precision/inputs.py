@@ -173,6 +173,11 @@ def read_precision_inputs(
             raise VoltileError(f"pe {pe}: {error}") from None
         element = replace(element, acc_width=acc_width)
     path = example_file(model, ".onnx") or Path(model)
+    if not path.exists():
+        raise VoltileError(
+            f"'{model}' is neither a file nor a built-in example; examples: "
+            f"{', '.join(sorted(file.stem for file in EXAMPLES.glob('*.onnx')))}"
+        )
     given = calibration or example_file(model, ".npz")
     if given is None:
         raise VoltileError("the search needs inputs of the network: --calibration X.npz")

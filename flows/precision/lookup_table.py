@@ -14,10 +14,12 @@ from voltile.sim import PrecisionPoints
 
 FloatArray = NDArray[np.float64]
 
-LOOKUP_SCHEMA = 1
+LOOKUP_SCHEMA = 2
 """Version of `lookup.json`."""
 # Of an inference [pJ]: a megajoule.
 _MOST_ENERGY = 1e18
+# Of an inference [s]: a year.
+_MOST_LATENCY = 3.2e7
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class LookupTable:
         On what and by which energies, for captions.
     points : PrecisionPoints
         Operating points, with the accuracy that is known best.
+    latency : ndarray, shape (points,)
+        Time of an inference at each [s].
     top_1_set : str
         Inputs of that accuracy: test or calibration; empty where it is not known.
     reconfiguration : ndarray, shape (layers, precisions), or None
@@ -41,6 +45,7 @@ class LookupTable:
     network: str
     subject: str
     points: PrecisionPoints
+    latency: FloatArray
     top_1_set: str
     reconfiguration: FloatArray | None
 
@@ -99,7 +104,10 @@ def read_lookup(path: Path) -> LookupTable:
     """
     table = _Object(str(path), _content(path))
     if table.take("schema") != LOOKUP_SCHEMA:
-        raise VoltileError(f"{path} has schema {table.take('schema')!r:.80}, not {LOOKUP_SCHEMA}")
+        raise VoltileError(
+            f"{path} has schema {table.take('schema')!r:.80}, not {LOOKUP_SCHEMA}: make it again "
+            "with 'voltile search'"
+        )
     precisions = list(table.inner("precisions").values)
     points = table.items("points", "point")
     for number, point in enumerate(points):
@@ -110,6 +118,11 @@ def read_lookup(path: Path) -> LookupTable:
     energy = [
         point.number("energy_pj", f"above 0 and up to {_MOST_ENERGY:g}", sys.float_info.min,
                      _MOST_ENERGY)
+        for point in points
+    ]  # fmt: skip
+    latency = [
+        point.number("latency_s", f"above 0 and up to {_MOST_LATENCY:g}", sys.float_info.min,
+                     _MOST_LATENCY)
         for point in points
     ]  # fmt: skip
     divergence = [
@@ -131,7 +144,7 @@ def read_lookup(path: Path) -> LookupTable:
         network, f"{network} on {element} elements; energy: {policy} at {vdd:g} V",
         PrecisionPoints(settings, 1e-12 * np.array(energy), np.array(divergence),
                         known.get(top_1_set)),
-        top_1_set, _reconfiguration(table, layers, precisions),
+        np.array(latency), top_1_set, _reconfiguration(table, layers, precisions),
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def evaluations_bar() -> "Iterator[Callable[[str, int, int], None]]":
 
 def points_table(result: "SearchJobResult") -> Table:
     """Return the operating points as a table."""
-    points, names = result.points, result.inputs.network.names
+    points, latency, names = result.points, result.latency, result.inputs.network.names
     precisions = tuple(result.inputs.network.element.products)
     letters = ", ".join(f"{item.name[0]} {item.name.lower()}" for item in precisions)
     unit, factor = energy_unit(points.energy.max())
@@ -49,13 +49,14 @@ def points_table(result: "SearchJobResult") -> Table:
     )  # fmt: skip
     table.add_column("point", justify="right")
     table.add_column("precisions", overflow="fold")
-    for name in (unit, "saving", "KL", "calibration", "test", "loss", f"switch, {unit}"):
+    for name in (unit, "saving", "µs", "KL", "calibration", "test", "loss", f"switch, {unit}"):
         table.add_column(name, justify="right", no_wrap=True)
     for number in range(len(points)):
         table.add_row(
             str(number), precision_text(precisions, points.settings[number]),
             f"{points.energy[number] * factor:.4g}", f"{result.saving[number]:.1%}",
-            f"{points.divergence[number]:.4f}", share(result.calibration_top_1[number]),
+            f"{latency[number] * 1e6:.4g}", f"{points.divergence[number]:.4f}",
+            share(result.calibration_top_1[number]),
             share(result.test_top_1[number]), share(result.top_1[0] - result.top_1[number]),
             number_text(result.reconfiguration[0, number] * factor),
         )  # fmt: skip

@@ -140,6 +140,11 @@ class SearchJobResult:
         return 1 - self.points.energy / self.energy.full
 
     @property
+    def latency(self) -> FloatArray:
+        """Time of an inference at every point [s]."""
+        return self.energy.latency(self.points.settings)
+
+    @property
     def top_1(self) -> FloatArray:
         """Accuracy of every point: of the test set where there is one."""
         return self.calibration_top_1 if self.inputs.test is None else self.test_top_1
@@ -198,7 +203,9 @@ def run_search(
             # Labels that do not fit are told at once.
             _top_1s(inputs, evaluate, np.zeros((1, layers), np.int64))
         with meter.stage("energy"):
-            table = config.energy or computed_table(inputs, config.policy, out / "energy")
+            table = config.energy or computed_table(
+                inputs, config.policy, config.vdd, out / "energy"
+            )
             energy = read_precision_energy(table, inputs, config.policy, config.vdd)
         say(
             f"{inputs.model.stem}: {layers} layers of {precisions} precisions, "

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SEARCH_OUTPUTS = ("operating_points.csv", "layers.csv", "switches.csv", "lookup.json", "front.png",
                   "population.png", "run.json")  # fmt: skip
 POINT_COLUMNS = (
-    "point", "precisions", "energy_pj", "saving", "kl_divergence", "top1_calibration", "top1_test",
-    "reconfiguration_pj",
+    "point", "precisions", "energy_pj", "saving", "latency_s", "kl_divergence", "top1_calibration",
+    "top1_test", "reconfiguration_pj",
 )  # fmt: skip
 SWITCH_COLUMNS = ("from", "to", "layers", "energy_pj")
 
@@ -83,15 +83,16 @@ def model_name(number: int) -> str:
 
 def _point_rows(result: "SearchJobResult") -> Iterator[tuple[object, ...]]:
     points, precisions = result.points, tuple(result.inputs.network.element.products)
+    latency = result.latency
     for number in range(len(points)):
         yield (
             number, precision_text(precisions, points.settings[number]),
             *(
                 "" if isnan(value) else f"{value:.9g}"
                 for value in (
-                    points.energy[number] * 1e12, result.saving[number], points.divergence[number],
-                    result.calibration_top_1[number], result.test_top_1[number],
-                    result.reconfiguration[0, number] * 1e12,
+                    points.energy[number] * 1e12, result.saving[number], latency[number],
+                    points.divergence[number], result.calibration_top_1[number],
+                    result.test_top_1[number], result.reconfiguration[0, number] * 1e12,
                 )
             ),
         )  # fmt: skip
@@ -132,7 +133,7 @@ def lookup(result: "SearchJobResult") -> dict[str, Any]:
     """Return the run-time look-up table as plain data, energies in pJ."""
     network, energy, points = result.inputs.network, result.energy, result.points
     modes = [item.name.lower() for item in network.element.products]
-    cost = energy.reconfiguration
+    cost, latency = energy.reconfiguration, result.latency
     return {
         "schema": LOOKUP_SCHEMA,
         "network": result.inputs.model.stem,
@@ -151,6 +152,7 @@ def lookup(result: "SearchJobResult") -> dict[str, Any]:
             {
                 "point": number,
                 "energy_pj": float(points.energy[number] * 1e12),
+                "latency_s": float(latency[number]),
                 "kl_divergence": float(points.divergence[number]),
                 "top1_calibration": _known(result.calibration_top_1[number]),
                 "top1_test": _known(result.test_top_1[number]),

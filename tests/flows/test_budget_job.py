@@ -11,24 +11,25 @@ BUDGET = "time_s,budget_j\n0,12e-6\n1,9e-6\n3,1e-6\n4,\n"
 
 
 def lookup(precisions=("full", "half"), **changed):
-    """Return a look-up table by hand: layers a and b, energies 10, 6 and 4 µJ."""
+    """Return a look-up table by hand: a and b; points of 10, 6 and 4 µJ, 20, 16 and 12 ms."""
     settings = (("full", "full"), ("half", "full"), ("half", "half"))
     content = {
-        "schema": 1,
+        "schema": 2,
         "network": "net", "element": "dual", "policy": "same-supply", "reference_vdd_v": 1.0,
         "precisions": {name: {"vdd_v": 1.0, "frequency_hz": 1e9} for name in precisions},
         "reconfiguration_pj": {"a": {"full": 0, "half": 5e5}, "b": {"full": 0, "half": 2e5}},
         "points": [
             {
-                "point": number, "energy_pj": energy, "kl_divergence": divergence,
-                "top1_calibration": 0.9, "top1_test": accuracy,
+                "point": number, "energy_pj": energy, "latency_s": latency,
+                "kl_divergence": divergence, "top1_calibration": 0.9, "top1_test": accuracy,
                 "layers": [
                     {"layer": name, "precision": item}
                     for name, item in zip("ab", setting, strict=True)
                 ],
             }
-            for number, (setting, energy, divergence, accuracy) in enumerate(
-                zip(settings, (10e6, 6e6, 4e6), (0, 0.1, 0.4), (0.8, 0.85, 0.7), strict=True)
+            for number, (setting, energy, latency, divergence, accuracy) in enumerate(
+                zip(settings, (10e6, 6e6, 4e6), (0.02, 0.016, 0.012), (0, 0.1, 0.4),
+                    (0.8, 0.85, 0.7), strict=True)
             )
         ],
     }  # fmt: skip
@@ -110,6 +111,9 @@ def test_accuracies_without_a_test_set_are_those_of_the_calibration_set(run, tmp
         ({"table": edited("energy_pj", "5")}, "up to 1e+18, not '5'"),
         ({"table": edited("energy_pj", None)}, "up to 1e+18, not None"),
         ({"table": edited("energy_pj")}, "run/lookup.json: point 1: energy_pj is missing"),
+        ({"table": edited("latency_s", 0)},
+         "run/lookup.json: point 1: latency_s must be above 0 and up to 3.2e+07, not 0"),
+        ({"table": edited("latency_s")}, "run/lookup.json: point 1: latency_s is missing"),
         ({"table": edited("kl_divergence", float("nan"))},
          "point 1: kl_divergence must be 0 or more and finite, not nan"),
         ({"table": edited("top1_test", 80)}, "point 1: top1_test must be from 0 to 1, or null"),
@@ -118,13 +122,16 @@ def test_accuracies_without_a_test_set_are_those_of_the_calibration_set(run, tmp
          "point 1: layers must be those of point 0, each once: a, b"),
         ({"table": lookup(reconfiguration_pj={"a": {"full": 0, "half": -1}})},
          "reconfiguration_pj: a: half must be from 0 to 1e+18, not -1"),
-        ({"table": lookup(schema=2)}, "run/lookup.json has schema 2, not 1"),
+        ({"table": lookup(schema=1)},
+         "run/lookup.json has schema 1, not 2: make it again with 'voltile search'"),
         ({"budget": "time_s,budget_j\n0,1\n"}, "must have two rows or more"),
         ({"budget": "time_s,budget_j\n0,-1\n1,\n"}, "budget_j must be 0 or more, not -1"),
         ({"budget": "time_s,budget_j\n0,1\n1,1e308\n2,\n"},
          "budget.csv:3: budget_j must be 1e+06 or less, not 1e+308"),
+        ({"rate": 1e9},
+         "not 1e+09: an inference takes 0.012 s at the fastest operating point"),
         ({"rate": 1e300}, "per second, not 1e+300"),
-        ({"rate": 0}, "rate must be above 0 and up to 1e+09 per second, not 0"),
+        ({"rate": 0}, "rate must be above 0 and up to 83.3333333 per second, not 0"),
     ],
 )  # fmt: skip
 def test_rejects_bad_input_and_writes_nothing(run, tmp_path, options, fault):
@@ -132,6 +139,29 @@ def test_rejects_bad_input_and_writes_nothing(run, tmp_path, options, fault):
     assert (code, out) == (2, "")
     assert err.startswith("error: ") and fault in err and err.count("\n") == 1
     assert not (tmp_path / "run" / "budget-budget").exists()
+
+
+def test_points_too_slow_for_the_rate_are_told(run, tmp_path):
+    """At 60 per second, 16.7 ms, full precision with its 20 ms does not keep up."""
+    code, _, err = run(rate=60)
+    assert code == 0
+    with (tmp_path / "run" / "budget-budget" / "budget.csv").open(newline="") as stream:
+        assert [row["point"] for row in csv.DictReader(stream)] == ["1", "1", "2"]
+    assert err == (
+        "not fast enough: point 0 at 60 inferences per second\n"
+        "no point that is fast enough is within 1 of 3 budgets\n"
+    )
+
+
+def test_an_interrupt_is_one_line_and_leaves_nothing(run, tmp_path, monkeypatch):
+    def interrupted(figure, path):
+        raise KeyboardInterrupt
+
+    assert run()[0] == 0
+    monkeypatch.setattr(budget_plots, "save_figure", interrupted)
+    code, out, err = run()
+    assert (code, out, err.strip()) == (130, "", "interrupted; the same command begins anew")
+    assert list((tmp_path / "run" / "budget-budget").iterdir()) == []
 
 
 def test_needs_a_finished_search(voltile, tmp_path):

@@ -115,6 +115,34 @@ def test_energies_are_sums_over_the_table(dual, tables):
         assert float(row["saving"]) == pytest.approx(1 - mine / full, abs=1e-8)
 
 
+def test_latencies_are_cycles_and_stalls_over_the_clock(dual, tables):
+    folder, _ = dual
+    names = {"F": "full", "H": "half"}
+    time = {}
+    for row in rows_of(tables["dual"]):
+        if (row["policy"], float(row["reference_vdd_v"])) == ("iso-throughput", 0.8):
+            cycles = int(row["cycles"]) + int(row["stall_cycles"])
+            time[row["layer"], row["precision"]] = cycles / float(row["frequency_hz"])
+    points = rows_of(folder / "operating_points.csv")
+    lookup = json.loads((folder / "lookup.json").read_text())["points"]
+    for row, point in zip(points, lookup, strict=True):
+        letters = dict(zip(LAYERS, row["precisions"], strict=True))
+        mine = sum(
+            seconds for (layer, precision), seconds in time.items()
+            if precision == names[letters.get(layer, "F")]
+        )  # fmt: skip
+        assert float(row["latency_s"]) == pytest.approx(mine, rel=1e-8)
+        assert point["latency_s"] == pytest.approx(mine, rel=1e-12)
+
+
+def test_the_table_that_is_made_has_the_supply_and_policy(voltile, tmp_path):
+    code, _, err = voltile("search", "digits", "--policy", "iso-throughput", "--vdd", 0.8,
+                           "--evaluations", 100, "--out", "out")  # fmt: skip
+    assert code == 0 and "iso-throughput at 0.8 V" in err
+    columns = EnergyTable.read(tmp_path / "out" / "energy" / "energy.csv").columns
+    assert set(columns["reference_vdd_v"]) == {0.8} and set(columns["policy"]) == {"iso-throughput"}
+
+
 @pytest.mark.parametrize(("threshold", "penalty"), [(0.2, "above a KL divergence of 0.2"),
                                                     (np.inf, "no penalty")])  # fmt: skip
 def test_pictures_say_their_settings(dual, tmp_path, monkeypatch, threshold, penalty):
@@ -413,8 +441,10 @@ def test_rejects_a_network_whose_results_are_not_finite(voltile, tmp_path, table
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (["nosuch"], "--calibration X.npz"),
-        (["nosuch.onnx", "--calibration", DATA], "nosuch.onnx"),
+        (["digit"], "'digit' is neither a file nor a built-in example; examples: digits"),
+        (["nosuch.onnx", "--calibration", DATA], "'nosuch.onnx' is neither a file nor"),
+        ([MODEL], "--calibration X.npz"),
+        (["digits", "--vdd", 0.2], "0.2"),
         (["digits", "--calibration", "nosuch.npz"], "there is no such file"),
         (["digits", "--calset", 601], "calset must be up to 600, the inputs of "),
         (["digits", "--calset", 0], "calset must be 1 or more, not 0"),
