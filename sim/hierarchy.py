@@ -17,6 +17,7 @@ several of the cut above.
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import numpy as np
@@ -204,17 +205,17 @@ def _depths(hypernyms: Mapping[str, set[str]], root: str) -> dict[str, int]:
 
 
 def _check_cycles(hypernyms: Mapping[str, set[str]], name: str) -> None:
-    """Take off classes whose hypernyms are all off: what is left is on a cycle or below one."""
-    left = {item: set(above) for item, above in hypernyms.items()}
-    while done := {item for item, above in left.items() if not above}:
-        left = {item: above - done for item, above in left.items() if item not in done}
-    if not left:
-        return
-    walk = [min(left)]
-    while (upper := min(left[walk[-1]])) not in walk:
-        walk.append(upper)
-    cycle = [*walk[walk.index(upper) :], upper]
-    raise VoltileError(f"{name} has a cycle: {' is a '.join(cycle)}")
+    graph = {item: sorted(above) for item, above in sorted(hypernyms.items())}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle = error.args[1][:0:-1]  # from classes to hypernyms
+        first = cycle.index(min(cycle))
+        cycle = [*cycle[first:], *cycle[: first + 1]]
+        more = f" ... ({len(cycle) - 1} classes)" if len(cycle) > _SHOWN + 1 else ""
+        raise VoltileError(
+            f"{name} has a cycle: {' is a '.join(cycle[: _SHOWN + 1])}{more}"
+        ) from None
 
 
 def _listed(names: Sequence[str]) -> str:

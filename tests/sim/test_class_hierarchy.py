@@ -161,6 +161,20 @@ def test_from_edges_rejects(text):
         ClassHierarchy.from_edges(edges(text))
 
 
+def test_a_long_cycle_is_told_in_short():
+    chain = [(f"c{number:05}", f"c{(number + 1) % 20000:05}") for number in range(20000)]
+    message = "hierarchy has a cycle: " + " is a ".join(f"c0000{n}" for n in range(6))
+    with pytest.raises(VoltileError, match=f"^{re.escape(message)} ... \\(20000 classes\\)$"):
+        ClassHierarchy.from_edges(chain)
+
+
+def test_a_chain_of_classes_is_as_deep_as_it_is_long():
+    chain = [(f"c{number}", f"c{number + 1}") for number in range(20000)]
+    hierarchy = ClassHierarchy.from_edges(chain)
+    assert hierarchy.deepest == 20000
+    assert hierarchy.cut(3, ["c0"]).classes == ("c19997",)
+
+
 BAD_OUTPUTS = {
     "pizza espresso library": "of the leaves of hierarchy the network has no output for "
                               "'meatloaf', 'red wine'",
