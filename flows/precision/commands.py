@@ -190,7 +190,8 @@ def multilevel_command(
 
     Classes at a level are those at that depth of the hierarchy, and leaves above it; probabilities
     of the outputs below each are added up (Eq. 3.7). The effort is in operations of 4 x 4 bits
-    (Eq. 3.9), or in energy with --energy.
+    (Eq. 3.9), or in energy with --energy. An interrupted assignment goes on where it stopped: same
+    command, same folder.
 
     Leaves in the output folder: multilevel.csv (Table 3.13), settings.json (the classes of every
     level, and per row the flags of the accelerator's descriptors), multilevel.png (Fig. 3.15),
@@ -207,6 +208,7 @@ def multilevel_command(
 
     from voltile.flows.precision.multilevel_display import multilevel_rows
     from voltile.flows.precision.multilevel_job import MultilevelConfig, run_multilevel
+    from voltile.flows.precision.search_display import evaluations_bar
 
     config = MultilevelConfig(
         model, hierarchy, calibration, test, calset, tuple(level or ()), tuple(target or ()),
@@ -214,9 +216,10 @@ def multilevel_command(
     )  # fmt: skip
     folder = out or Path("runs") / f"multilevel-{Path(model).stem}"
     try:
-        result = run_multilevel(config, folder)
+        with evaluations_bar() as show:
+            result = run_multilevel(config, folder, show)
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command begins anew", err=True)
+        typer.echo(f"interrupted; the same command goes on from {folder}", err=True)
         raise typer.Exit(130) from None
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(multilevel_rows(result))

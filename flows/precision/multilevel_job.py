@@ -1,17 +1,16 @@
 """Precisions for a level of abstraction and a target accuracy: `voltile multilevel` (3.4)."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from math import isnan
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import RunRecord, StageMeter, VoltileError, file_hash, write_atomically
-from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
+from voltile.core import RunRecord, StageMeter, VoltileError, file_hash
+from voltile.flows.output_files import all_outputs, refuse_overwriting
 from voltile.flows.precision.energy import PrecisionEnergy, chosen_pe, read_precision_energy
 from voltile.flows.precision.evaluation import evaluations
 from voltile.flows.precision.inputs import (
@@ -20,16 +19,16 @@ from voltile.flows.precision.inputs import (
     example_file,
     read_precision_inputs,
 )
-from voltile.flows.precision.search_outputs import precision_text, setting_flags
+from voltile.flows.precision.multilevel_outputs import MULTILEVEL_OUTPUTS, write_multilevel
 from voltile.flows.search import LevelAccuracy, TableRow, multilevel_table
 from voltile.flows.search.objectives import Evaluate
+from voltile.flows.stages import Stages, stage_key
 from voltile.sim import ClassHierarchy, Cut, operations, read_hierarchy
 
-MULTILEVEL_OUTPUTS = ("multilevel.csv", "settings.json", "multilevel.png", "run.json")
-MULTILEVEL_COLUMNS = (
-    "level", "classes", "target", "accuracy_calibration", "accuracy_test", "difference", "met",
-    "effort", "effort_unit", "saving",
-)  # fmt: skip
+FloatArray = NDArray[np.float64]
+
+# Curves that a picture can tell apart.
+_MOST_LEVELS = 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class MultilevelResult:
     rows: tuple[TableRow, ...]
     energy: PrecisionEnergy | None
     full_effort: float
-    full_accuracy: NDArray[np.float64]
+    full_accuracy: FloatArray
     evaluations: int
 
     @property
@@ -107,16 +106,26 @@ class MultilevelResult:
         return "pJ" if self.energy else "operations"
 
 
-def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
+def run_multilevel(
+    config: MultilevelConfig,
+    out: Path,
+    progress: Callable[[str, int, None], None] = lambda stage, done, total: None,
+) -> MultilevelResult:
     """Assign precisions by Algorithm 4, and write `MULTILEVEL_OUTPUTS` into a folder.
+
+    Accuracies of the calibration set are kept in `OUT/stages`: the same command goes on from there.
+
+    Parameters
+    ----------
+    progress : callable
+        Is told how far the assignment is, in words, and how many settings are evaluated; how many
+        there will be is not known.
 
     Raises
     ------
     VoltileError
         One of its children, for whatever in the inputs cannot be used; nothing is written then.
     """
-    from voltile.flows.precision.multilevel_plots import plot_multilevel
-
     pe = chosen_pe(config.pe, config.energy)
     config = replace(config, pe=pe)
     meter = StageMeter()
@@ -132,22 +141,27 @@ def run_multilevel(config: MultilevelConfig, out: Path) -> MultilevelResult:
     files = [*inputs.files, hierarchy_file, *(path for path in optional if path)]
     refuse_overwriting(files, out, MULTILEVEL_OUTPUTS)
     with meter.stage("assignment"):
-        result = _assigned(config, inputs, read_hierarchy(hierarchy_file))
-    with meter.stage("outputs"):
-        _write(result, out)
-        plot_multilevel(result, out / "multilevel.png")
-    RunRecord(
-        command=json.loads(json.dumps(asdict(config), default=str)),
-        inputs={str(path): file_hash(path) for path in files},
-        versions={name: version(name) for name in ("voltile", "numpy", "onnxruntime")},
-        seed=0,
-        stages=meter.costs,
-    ).write(out / "run.json")
+        result = _assigned(config, inputs, read_hierarchy(hierarchy_file), files, out, progress)
+    with all_outputs(out, MULTILEVEL_OUTPUTS):
+        with meter.stage("outputs"):
+            write_multilevel(result, out)
+        RunRecord(
+            command=json.loads(json.dumps(asdict(config), default=str)),
+            inputs={str(path): file_hash(path) for path in files},
+            versions={name: version(name) for name in ("voltile", "numpy", "onnxruntime")},
+            seed=0,
+            stages=meter.costs,
+        ).write(out / "run.json")
     return result
 
 
 def _assigned(
-    config: MultilevelConfig, inputs: PrecisionInputs, hierarchy: ClassHierarchy
+    config: MultilevelConfig,
+    inputs: PrecisionInputs,
+    hierarchy: ClassHierarchy,
+    files: Sequence[Path],
+    out: Path,
+    progress: Callable[[str, int, None], None],
 ) -> MultilevelResult:
     """Assign precisions for every level and target."""
     full = np.zeros((1, len(inputs.network.names)), np.int64)
@@ -162,12 +176,43 @@ def _assigned(
         test = None
         if evaluate.test and inputs.test:
             test = _level_accuracy(evaluate.test, inputs.test, cuts)
-        rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test)
-        [reached] = (test or calibration)(full)
+        # What does not fit is told before anything is written.
+        [reached] = calibration(full)
+        if test:
+            [reached] = test(full)
+        stages, key = Stages(out, StageMeter(), lambda line: None), _key(config, files)
+        calibration.known.update(_known(stages, key))
+
+        def told(done: int, total: int) -> None:
+            _keep(stages, key, calibration.known)
+            progress(f"{done} of {total} targets, settings", calibration.evaluations, None)
+
+        rows = multilevel_table(calibration, effort, inputs.macs(), config.targets, test, told)
     return MultilevelResult(
         config, inputs, cuts, tuple(rows), energy, float(effort[:, 0].sum()), reached,
         calibration.evaluations,
     )  # fmt: skip
+
+
+def _key(config: MultilevelConfig, files: Sequence[Path]) -> str:
+    made_from = {name: value for name, value in asdict(config).items() if name != "workers"}
+    return stage_key(files=[file_hash(path) for path in files], **made_from)
+
+
+def _known(stages: Stages, key: str) -> dict[bytes, FloatArray]:
+    """Return what an interrupted run left of `LevelAccuracy.known`."""
+    kept = stages.read("accuracies", key)
+    if kept is None:
+        return {}
+    keys = [setting.tobytes() for setting in kept["settings"]]
+    return dict(zip(keys, kept["accuracies"], strict=True))
+
+
+def _keep(stages: Stages, key: str, known: dict[bytes, FloatArray]) -> None:
+    settings = np.array([np.frombuffer(item, np.int64) for item in known])
+    stages.write(
+        "accuracies", key, {"settings": settings, "accuracies": np.stack([*known.values()])}
+    )
 
 
 def _classes(path: Path | None, outputs: int) -> list[str]:
@@ -188,16 +233,21 @@ def _classes(path: Path | None, outputs: int) -> list[str]:
 
 def _cuts(hierarchy: ClassHierarchy, levels: Sequence[int], outputs: list[str]) -> tuple[Cut, ...]:
     """Return the cuts at levels, by default at all below the root."""
-    chosen = levels or tuple(range(1, hierarchy.deepest + 1))
+    chosen = sorted(set(levels or range(1, hierarchy.deepest + 1)))
+    if len(chosen) > _MOST_LEVELS:
+        raise VoltileError(
+            f"levels must be up to {_MOST_LEVELS} at a time, not {len(chosen)}; {hierarchy.name} "
+            f"has {hierarchy.deepest} below the root: choose with --level"
+        )
     if max(chosen) > hierarchy.deepest:
         raise VoltileError(
             f"level must be from 0 to {hierarchy.deepest}, the depth of {hierarchy.name}, "
             f"not {max(chosen)}"
         )
-    return tuple(hierarchy.cut(level, outputs) for level in sorted(set(chosen)))
+    return tuple(hierarchy.cut(level, outputs) for level in chosen)
 
 
-def _operations(inputs: PrecisionInputs) -> NDArray[np.float64]:
+def _operations(inputs: PrecisionInputs) -> FloatArray:
     biases = [
         layer.bias * layer.out_channels * layer.out_height * layer.out_width
         for layer in inputs.layers
@@ -212,41 +262,3 @@ def _level_accuracy(evaluate: Evaluate, data: DataSet, cuts: tuple[Cut, ...]) ->
         return LevelAccuracy(evaluate, data.labels, cuts)
     except VoltileError as error:
         raise VoltileError(f"inputs {data.path}: {error}") from None
-
-
-def _write(result: MultilevelResult, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    remove_outputs(out, MULTILEVEL_OUTPUTS)
-    modes = tuple(result.inputs.network.element.products)
-    shares = tuple(f"macs_{item.name.lower()}" for item in modes)
-    write_csv(
-        out / "multilevel.csv", (*MULTILEVEL_COLUMNS, *shares, "precisions"), _csv_rows(result)
-    )
-    settings = [
-        {
-            "level": row.level,
-            "target": row.target,
-            "layers": setting_flags(result.inputs.network, row.setting),
-        }
-        for row in result.rows
-    ]
-    groups = {
-        str(cut.level): dict(enumerate(cut.classes[item] for item in cut.group))
-        for cut in result.cuts
-    }
-    with write_atomically(out / "settings.json") as temporary:
-        content = {"network": result.inputs.model.stem, "classes": groups, "settings": settings}
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def _csv_rows(result: MultilevelResult) -> Iterator[tuple[object, ...]]:
-    modes = tuple(result.inputs.network.element.products)
-    factor = 1e12 if result.effort_unit == "pJ" else 1.0
-    for row in result.rows:
-        test = "" if isnan(row.test_accuracy) else f"{row.test_accuracy:.6g}"
-        yield (
-            row.level, row.classes, f"{row.target:.6g}", f"{row.calibration_accuracy:.6g}", test,
-            f"{row.difference:.6g}", str(row.met).lower(), f"{row.effort * factor:.9g}",
-            result.effort_unit, f"{row.saving:.6g}", *(f"{item:.6g}" for item in row.mac_shares),
-            precision_text(modes, row.setting),
-        )  # fmt: skip

@@ -29,7 +29,8 @@ def plot_multilevel(result: "MultilevelResult", path: Path) -> None:
         reached = [result.full_accuracy[number], *(row.difference + row.target for row in rows)]
         axis.plot(
             100 * np.array([0.0, *(row.saving for row in rows)]), 100 * np.array(reached),
-            f"-{_MARKERS[number % len(_MARKERS)]}", color=_COLOURS[number % len(_COLOURS)], ms=5,
+            f"-{_MARKERS[(number + number // len(_COLOURS)) % len(_MARKERS)]}",
+            color=_COLOURS[number % len(_COLOURS)], ms=5,
             label=f"L = {cut.level}, {len(cut.classes)} classes",
         )  # fmt: skip
     inputs, energy = result.inputs, result.energy

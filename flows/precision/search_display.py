@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def evaluations_bar() -> "Iterator[Callable[[str, int, int], None]]":
+def evaluations_bar() -> "Iterator[Callable[[str, int, int | None], None]]":
     """Yield a function that shows how many evaluations a stage has done, on a terminal."""
     console = Console(stderr=True)
     with Progress(
@@ -29,7 +29,7 @@ def evaluations_bar() -> "Iterator[Callable[[str, int, int], None]]":
     ) as bars:  # fmt: skip
         task = bars.add_task("", total=None)
 
-        def show(stage: str, done: int, total: int) -> None:
+        def show(stage: str, done: int, total: int | None) -> None:
             bars.update(task, description=stage, completed=done, total=total)
 
         yield show

@@ -1,6 +1,6 @@
 """Accuracy at levels of a class hierarchy, and what it allows to save (dissertation Table 3.13)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +28,8 @@ class LevelAccuracy:
         Output that is right for each input.
     cuts : tuple of Cut
         A cut per level.
+    known : dict
+        Accuracies at the levels by the bytes of a setting, as far as they are known.
 
     Raises
     ------
@@ -38,7 +40,7 @@ class LevelAccuracy:
     evaluate: Evaluate
     labels: IntArray
     cuts: tuple[Cut, ...]
-    _known: dict[bytes, FloatArray] = field(default_factory=dict, init=False, repr=False)
+    known: dict[bytes, FloatArray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         outputs = min(len(cut.group) for cut in self.cuts)
@@ -51,7 +53,7 @@ class LevelAccuracy:
 
     def __call__(self, settings: IntArray) -> FloatArray:
         """Return the accuracy of settings at every level, shape (settings, levels)."""
-        unseen = {item.tobytes(): item for item in settings if item.tobytes() not in self._known}
+        unseen = {item.tobytes(): item for item in settings if item.tobytes() not in self.known}
         if unseen:
             logits = finite_logits(self.evaluate, np.array(list(unseen.values())))
             expected = (len(self.labels), len(self.cuts[0].group))
@@ -60,8 +62,8 @@ class LevelAccuracy:
                     f"the network has outputs of shape {logits.shape[1:]}; labels and hierarchy "
                     f"have {expected[0]} inputs and {expected[1]} classes"
                 )
-            self._known.update(zip(unseen, map(self._of, logits), strict=True))
-        return np.stack([self._known[item.tobytes()] for item in settings])
+            self.known.update(zip(unseen, map(self._of, logits), strict=True))
+        return np.stack([self.known[item.tobytes()] for item in settings])
 
     def _of(self, logits: NDArray[np.floating]) -> FloatArray:
         probabilities = softmax(logits)
@@ -72,7 +74,7 @@ class LevelAccuracy:
     @property
     def evaluations(self) -> int:
         """Settings that were evaluated."""
-        return len(self._known)
+        return len(self.known)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def multilevel_table(
     macs: IntArray,
     targets: Sequence[float] = (),
     test: LevelAccuracy | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[TableRow]:
     """Assign precisions for every level and target (Algorithm 4), as in Table 3.13.
 
@@ -135,6 +138,8 @@ def multilevel_table(
     targets : sequence of float
         Each is tried at every level. By default the accuracies of all levels at full precision, on
         the test set if there is one, at the levels that reach them.
+    progress : callable
+        Is told after evaluations how many assignments of how many are done.
 
     Returns
     -------
@@ -150,7 +155,7 @@ def multilevel_table(
         for target in sorted(set(targets or reached.tolist()))
         if targets or target <= reached[number]
     ]
-    assigned = _assigned(calibration, effort, tried)
+    assigned = _assigned(calibration, effort, tried, progress)
     tested = test(np.array([item.setting for item in assigned])) if test else None
     rows = []
     for row, ((number, target), found) in enumerate(zip(tried, assigned, strict=True)):
@@ -168,7 +173,10 @@ def multilevel_table(
 
 
 def _assigned(
-    calibration: LevelAccuracy, effort: FloatArray, tried: Sequence[tuple[int, float]]
+    calibration: LevelAccuracy,
+    effort: FloatArray,
+    tried: Sequence[tuple[int, float]],
+    progress: Callable[[int, int], None],
 ) -> list[Assignment]:
     """Return an assignment per level and target; those under way are evaluated together."""
     runs = [assignment(effort, target) for _, target in tried]
@@ -182,4 +190,5 @@ def _assigned(
             except StopIteration as end:
                 found[place] = end.value
                 del asked[place]
+        progress(len(found), len(tried))
     return [found[place] for place in range(len(runs))]

@@ -37,7 +37,7 @@ def found(voltile, tmp_path):
     )  # fmt: skip
     assert (code, err) == (0, "") and "MACs half" in out
     folder = tmp_path / "out"
-    assert {path.name for path in folder.iterdir()} == set(MULTILEVEL_OUTPUTS)
+    assert {path.name for path in folder.iterdir() if path.is_file()} == set(MULTILEVEL_OUTPUTS)
     stages = json.loads((folder / "run.json").read_text())["stages"]
     assert set(stages) == {"quantisation", "assignment", "outputs"}
     assert all(cost["wall_s"] > 0 for cost in stages.values())
@@ -147,18 +147,60 @@ def hierarchy(path, *edges):
     return path
 
 
-def test_an_interrupt_is_one_line_and_leaves_nothing(voltile, tmp_path, monkeypatch):
-    class Interrupted(evaluation.PrecisionEvaluator):
+def test_an_interrupted_assignment_goes_on(voltile, tmp_path, monkeypatch):
+    asked = []
+
+    class Counted(evaluation.PrecisionEvaluator):
+        most = 1000
+
         def evaluate(self, settings):
-            if self.counts.evaluated > 5:
+            if self.counts.evaluated > self.most:
                 raise KeyboardInterrupt
+            asked.extend(map(tuple, settings.tolist()))
             return super().evaluate(settings)
 
-    monkeypatch.setattr(evaluation, "PrecisionEvaluator", Interrupted)
-    assert voltile("multilevel", "digits", "--target", 0.9) == (
-        130, "", "interrupted; the same command begins anew\n"
+    monkeypatch.setattr(evaluation, "PrecisionEvaluator", Counted)
+    whole = voltile("multilevel", "digits", "--target", 0.9, "--out", "whole")
+    every = len(asked)
+    asked.clear()
+    monkeypatch.setattr(Counted, "most", 5)
+    again = ("multilevel", "digits", "--target", 0.9, "--out", "again")
+    assert voltile(*again) == (130, "", "interrupted; the same command goes on from again\n")
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["stages"]
+    assert len(asked) > 5
+    asked.clear()
+    monkeypatch.setattr(Counted, "most", 1000)
+    code, out, err = voltile(*again)
+    assert (code, out, err) == (0, whole[1].replace("whole", "again"), whole[2])
+    assert len(asked) <= every - 3
+    for name in ("multilevel.csv", "settings.json"):
+        mine, wanted = ((tmp_path / folder / name).read_bytes() for folder in ("again", "whole"))
+        assert mine == wanted
+
+
+def test_an_interrupt_leaves_no_half_of_the_files(voltile, tmp_path, monkeypatch):
+    def interrupted(figure, path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(multilevel_plots, "save_figure", interrupted)
+    assert voltile("multilevel", "digits", "--target", 0.9, "--out", "out")[0] == 130
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["stages"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_levels_are_limited(voltile, tmp_path):
+    """Digits below a chain of classes: all its levels are too many, some of them are not."""
+    chain = [f"c{number},c{number + 1}" for number in range(3000)]
+    deep = hierarchy(tmp_path / "deep.csv", *(f"{digit},c0" for digit in range(10)), *chain)
+    options = ("multilevel", "digits", "--hierarchy", deep, "--out", "out", "--target", 0.5)
+    code, out, err = voltile(*options)
+    assert (code, out) == (2, "") and not (tmp_path / "out").exists()
+    assert err == (
+        f"error: levels must be up to 20 at a time, not 3001; {deep} has 3001 below the root: "
+        "choose with --level\n"
     )
-    assert list(tmp_path.iterdir()) == []
+    assert voltile(*options, "--level", *range(2982, 3002))[0] == 0
+    assert len(rows_of(tmp_path / "out" / "multilevel.csv")) == 20
 
 
 def test_rejects_bad_input_and_writes_nothing(voltile, tmp_path):
@@ -175,7 +217,7 @@ def test_rejects_bad_input_and_writes_nothing(voltile, tmp_path):
     table = digits_case.energy_table(tmp_path / "dual", "dual")
     before = sorted(tmp_path.iterdir())
     for options, fault in (
-        (("--hierarchy", cyclic), "has a cycle: low is a digit is a low"),
+        (("--hierarchy", cyclic), "has a cycle: digit is a low is a digit"),
         (("--hierarchy", unknown), "the network has no output for 'ten'"),
         (("--hierarchy", missing), "has no class for output '0'"),
         (("--hierarchy", tmp_path / "nosuch.csv"), "nosuch.csv cannot be read"),

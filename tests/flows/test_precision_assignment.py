@@ -162,9 +162,14 @@ def test_settings_of_all_levels_and_targets_are_evaluated_together():
 
     macs = np.array([30, 10])
     effort = operations(macs, [1, 1], tuple(Precision))
-    multilevel_table(LevelAccuracy(Batched(), LABELS, CUTS), effort, macs, [0.6, 1.0])
+    done = []
+    multilevel_table(
+        LevelAccuracy(Batched(), LABELS, CUTS), effort, macs, [0.6, 1.0],
+        progress=lambda *now: done.append(now),
+    )  # fmt: skip
     # Level 1 keeps 1.0 with layer 0 at mixed, then half precision; level 2 has 0.5, and tries 1.
     assert calls == [[[0, 0]], [[1, 0]], [[2, 0], [0, 1]], [[2, 1]]]
+    assert done[-1] == (4, 4) and done == sorted(done)
 
 
 def test_targets_are_by_default_those_of_full_precision():
