@@ -31,7 +31,7 @@ def plot_multilevel(result: "MultilevelResult", path: Path) -> None:
             100 * np.array([0.0, *(row.saving for row in rows)]), 100 * np.array(reached),
             f"-{_MARKERS[(number + number // len(_COLOURS)) % len(_MARKERS)]}",
             color=_COLOURS[number % len(_COLOURS)], ms=5,
-            label=f"L = {cut.level}, {len(cut.classes)} classes",
+            label=f"L = {cut.level}, {len(cut.classes)} class{'es' * (len(cut.classes) > 1)}",
         )  # fmt: skip
     inputs, energy = result.inputs, result.energy
     axis.set_xlabel(f"saving of {'energy' if energy else 'operations'} [%]")

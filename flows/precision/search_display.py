@@ -43,7 +43,8 @@ def points_table(result: "SearchJobResult") -> Table:
     unit, factor = energy_unit(points.energy.max())
     table = Table(
         box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left",
-        caption=f"Precisions ({letters}) in the order of {', '.join(names)}. Loss: of top-1 "
+        caption=f"Precisions ({letters}) in the order of {', '.join(names)}. {unit} and µs: "
+        f"of an inference. Loss: of top-1 "
         f"accuracy against full precision, {result.inputs.accuracy_set}. Switch: reconfiguration "
         "of weights from full precision, once per switch.",
     )  # fmt: skip
