@@ -36,7 +36,7 @@ def plot_multilevel(result: "MultilevelResult", path: Path) -> None:
     inputs, energy = result.inputs, result.energy
     axis.set_xlabel(f"saving of {'energy' if energy else 'operations'} [%]")
     axis.set_ylabel("top-1 accuracy [%]")
-    axis.set_title(inputs.accuracy_set, fontsize=9)
+    axis.set_title(inputs.accuracy_set.removeprefix("on "), fontsize=9)
     axis.grid(alpha=0.3)
     axis.margins(0.08)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=4,

@@ -25,7 +25,7 @@ def plot_front(result: "SearchJobResult", path: Path) -> None:
         axis = axes[0, 1]
         _points(axis, result, 100 * (result.top_1[0] - result.top_1))
         axis.set_ylabel("loss of top-1 accuracy [%]")
-        axis.set_title(result.inputs.accuracy_set, fontsize=9)
+        axis.set_title(result.inputs.accuracy_set.removeprefix("on "), fontsize=9)
     for axis in axes[0]:
         axis.set_xlabel("energy / full precision")
         axis.grid(alpha=0.3)
