@@ -355,7 +355,7 @@ BAD = {
         (*RUN, "--activity", "nope.vcd"),
         "activity must be auto, random, or a VCD or CSV file that exists, not nope.vcd",
     ),
-    "folder": ((*RUN, "--out", "counter.v/x"), "output folder counter.v/x cannot be written"),
+    "folder": ((*RUN, "--out", "counter.v/x"), "output folder counter.v/x is below counter.v"),
 }  # fmt: skip
 
 
