@@ -24,14 +24,12 @@ from voltile.flows.precision.inputs import (
     accuracies,
     read_precision_inputs,
 )
+from voltile.flows.precision.search_check import Check, checked
 from voltile.flows.precision.search_outputs import SEARCH_OUTPUTS, remove_search, write_search
 from voltile.flows.search import (
     SearchParameters,
     SearchResult,
     divergence_from_full,
-    exhaustive_front,
-    exhaustive_points,
-    hypervolume,
     search,
 )
 from voltile.flows.search.exhaustive import check_number
@@ -85,26 +83,6 @@ class SearchConfig:
     acc_width: int | None = None
     workers: int = 1
     parameters: SearchParameters = field(default_factory=SearchParameters)
-
-
-@dataclass(frozen=True)
-class Check:
-    """The front of all settings beside that of the search.
-
-    Attributes
-    ----------
-    settings : int
-        That there are.
-    front : PrecisionPoints
-        Pareto points among them within the threshold.
-    ratio : float
-        Hypervolume of the search's Pareto points as a part of theirs, up to the greatest KL
-        divergence and energy of the true front's corner; NaN where that is none.
-    """
-
-    settings: int
-    front: PrecisionPoints
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -225,7 +203,7 @@ def run_search(
         if config.exhaustive:
             kept = _kept(out, "all", ".f64", **divergences)
             with meter.stage("all settings"):
-                check = _checked(divergence, energy, found, parameters.threshold, progress, kept)
+                check = checked(divergence, energy, found, parameters.threshold, progress, kept)
         with meter.stage("accuracy"):
             points = _with_full(found.points, energy)
             calibration, test = _top_1s(inputs, evaluate, points.settings)
@@ -269,27 +247,6 @@ def _kept(out: Path, name: str, suffix: str, **made_from: Any) -> Path:
     for other in set(folder.glob(f"{name}-*{suffix}")) - {path}:
         other.unlink()
     return path
-
-
-def _checked(
-    divergence: Callable[[NDArray[np.int64]], FloatArray],
-    energy: PrecisionEnergy,
-    found: SearchResult,
-    threshold: float,
-    progress: Callable[[str, int, int], None],
-    kept: Path,
-) -> Check:
-    layers, precisions = energy.energy.shape
-    every = exhaustive_points(
-        divergence, energy.energy, kept=kept,
-        progress=lambda done: progress("all settings", done, precisions**layers),
-    )  # fmt: skip
-    front = exhaustive_front(every, threshold)
-    highest = threshold if np.isfinite(threshold) else float(every.divergence.max())
-    corner = np.array([highest, energy.energy[:, 0].sum()])
-    whole = hypervolume(front.objectives, corner)
-    part = hypervolume(found.seen.take(found.pareto).objectives, corner)
-    return Check(len(every), front, part / whole if whole else np.nan)
 
 
 def _with_full(points: PrecisionPoints, energy: PrecisionEnergy) -> PrecisionPoints:
