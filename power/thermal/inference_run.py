@@ -73,15 +73,15 @@ def run_inferences(
     period : float
         Between polls [s].
     count : float
-        Inferences.
+        Inferences, a whole number.
     duration : float
         [s].
 
     Raises
     ------
     VoltileError
-        When neither count nor duration ends it, the period is not positive, there would be too many
-        polls, or the policy chooses a setting that the processor has not.
+        When neither count nor duration ends it, the count is not whole, the period is not positive,
+        there would be too many polls, or the policy chooses a setting that the processor has not.
     ThermalRunaway
     """
     if not 0 < period < inf:
@@ -90,6 +90,8 @@ def run_inferences(
         raise VoltileError(
             f"a run must end after some inferences or some time, not {count:g} and {duration:g} s"
         )
+    if not (count == inf or count == int(count)):
+        raise VoltileError(f"a number of inferences must be whole, not {count:g}")
     along = stepper(processor.network, period)
     temperature, setting = processor.idle(), processor.fastest
     read, levels, cores, ends = [], [], [], [0.0]

@@ -11,6 +11,8 @@ from voltile.core import VoltileError, read_csv_rows
 Floats = NDArray[np.float64]
 
 COLUMNS = ("frequency_mhz", "vdd_v")
+# What a processor may have, so that other units are found out.
+_RANGES = {"frequency_mhz": (10.0, 10_000.0, "MHz"), "vdd_v": (0.1, 10.0, "V")}
 # A frequency so close to that of a level is meant for it.
 _SAME = 1e-6
 
@@ -63,13 +65,16 @@ def read_vf_table(path: Path) -> VfTable:
     Raises
     ------
     VoltileError
-        When the file cannot be read or is empty, a frequency is not above that of the row before,
-        or a voltage is below it.
+        When the file cannot be read or is empty, a value is out of range, as in another unit, a
+        frequency is not above that of the row before, or a voltage is below it.
     """
     frequency, vdd = [0.0], [0.0]
     for row in read_csv_rows(path, COLUMNS):
+        for column, (least, most, unit) in _RANGES.items():
+            if not least <= (value := row.number(column)) <= most:
+                raise row.fault(column, f"from {least:g} to {most:g} {unit}, not {value:g}")
         frequency.append(row.number(COLUMNS[0], above=frequency[-1]))
-        vdd.append(row.number(COLUMNS[1], least=vdd[-1], above=0.0))
+        vdd.append(row.number(COLUMNS[1], least=vdd[-1]))
     if len(vdd) == 1:
         raise VoltileError(f"{path} must hold a level or more, not none")
     return VfTable(str(path), np.array(frequency[1:]) * 1e6, np.array(vdd[1:]))

@@ -189,7 +189,11 @@ def test_vf_table_is_read_from_csv(tmp_path):
     [
         ("500,0.7\n500,0.8\n", ":3: frequency_mhz must be above 500, not 500"),
         ("500,0.7\n600,0.6\n", ":3: vdd_v must be 0.7 or more, not 0.6"),
-        ("500,0\n", ":2: vdd_v must be above 0, not 0"),
+        ("500,0\n", ":2: vdd_v must be from 0.1 to 10 V, not 0"),
+        ("500,-1\n", ":2: vdd_v must be from 0.1 to 10 V, not -1"),
+        ("500,800\n", ":2: vdd_v must be from 0.1 to 10 V, not 800"),
+        ("0.6,0.8\n", ":2: frequency_mhz must be from 10 to 10000 MHz, not 0.6"),
+        ("6e8,0.8\n", ":2: frequency_mhz must be from 10 to 10000 MHz, not 6e+08"),
         ("", " must hold a level or more, not none"),
     ],
 )
@@ -214,6 +218,7 @@ def test_governors_reject_a_limit_that_is_no_limit():
         ({}, "a run must end after some inferences or some time, not inf and inf s"),
         ({"duration": float("nan")}, "a run must end after .* time, not inf and nan s"),
         ({"duration": 1.0, "period": 0.0}, "a polling period must be positive and finite, not 0"),
+        ({"count": 2.5}, "a number of inferences must be whole, not 2.5"),
     ):
         with pytest.raises(VoltileError, match=f"^{message}"):
             run_inferences(one, net, hold(one.fastest), **{"period": 0.1, **options})
