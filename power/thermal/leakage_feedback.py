@@ -54,12 +54,19 @@ class Leakage:
 
         Raises
         ------
+        ValueError
+            When there are not as many temperatures as sources.
         VoltileError
             For a temperature below those that are known.
         ThermalRunaway
             For one above.
         """
         known = self.temperatures
+        if temperature.shape != self.power.shape[1:]:
+            raise ValueError(
+                f"leakage is that of {self.power.shape[1]} sources, which must have a temperature "
+                f"each, not {len(temperature)}"
+            )
         coldest, hottest = float(temperature.min()), float(temperature.max())
         if coldest < known[0]:
             raise VoltileError(
@@ -124,6 +131,7 @@ def advance_with_leakage(
     ThermalRunaway
         Above the limit of the leakage.
     """
+    along.network.check_power(power)
     sources = along.network.sources
     now = leakage.at(temperature[sources])
     foreseen = along.advance(temperature, power + now)

@@ -48,8 +48,22 @@ class ThermalNetwork:
         # The factors cannot go to another process, which makes its own.
         return {name: value for name, value in self.__dict__.items() if name != "_factors"}
 
+    def check_power(self, power: Floats) -> None:
+        """Check that a power is that of the sources.
+
+        Raises
+        ------
+        ValueError
+        """
+        if np.shape(power) != self.sources.shape:
+            raise ValueError(
+                f"a power must have shape ({len(self.sources)},), one for every source, not "
+                f"{np.shape(power)}"
+            )
+
     def spread(self, power: Floats) -> Floats:
-        """Return the power in every node [W] for that of the sources."""
+        """Return the power in every node [W] for that of the sources, shape (sources,)."""
+        self.check_power(power)
         nodes = np.zeros(len(self.capacitance))
         nodes[self.sources] = power
         return nodes
@@ -61,6 +75,11 @@ class ThermalNetwork:
         ----------
         power : ndarray, shape (sources,)
             [W].
+
+        Raises
+        ------
+        ValueError
+            For another shape.
         """
         rise: Floats = self._factors.solve(self.spread(power))
         return self.ambient + rise

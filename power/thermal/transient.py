@@ -39,7 +39,13 @@ class Stepper(Protocol):
     step: float
 
     def advance(self, temperature: Floats, power: Floats) -> Floats:
-        """Return the temperatures of all nodes a step later, under a power of the sources [W]."""
+        """Return the temperatures of all nodes a step later, under a power of the sources [W].
+
+        Raises
+        ------
+        ValueError
+            For a power that is not of shape (sources,).
+        """
         ...
 
 
@@ -94,6 +100,7 @@ class Exact:
 
     def advance(self, temperature: Floats, power: Floats) -> Floats:
         """See `Stepper`."""
+        self.network.check_power(power)
         ambient = self.network.ambient
         later: Floats = ambient + self._decay @ (temperature - ambient) + self._gain @ power
         return later

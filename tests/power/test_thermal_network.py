@@ -1,6 +1,7 @@
 """Thermal networks against analytic solutions, energy conservation and orders of convergence."""
 
 from itertools import pairwise
+from re import escape
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import pytest
 from voltile.core import VoltileError
 from voltile.power.thermal import (
     Layer,
+    Leakage,
     Package,
     TrBdf2,
+    advance_with_leakage,
     lumped_network,
     read_package,
+    steady_with_leakage,
     stepper,
     thermal_grid,
 )
@@ -253,6 +257,36 @@ def test_package_of_ones_own_rejects_what_has_no_meaning():
         Package((SILICON,), 0.0, 0.0, 25.0)
     with pytest.raises(ValueError, match="^a package must have a layer or more, not none$"):
         Package((), 1.0, 0.0, 25.0)
+
+
+@pytest.mark.parametrize("power", [np.array([10.0]), np.ones(255), np.ones((16, 16))])
+def test_power_that_is_not_one_for_every_source_is_rejected(power):
+    network = thermal_grid(PACKAGE, 2e-3, 2e-3, 16, 16).network
+    # Of as many sources as the network has, so that it is the power that is at fault.
+    none = Leakage(np.array([0.0, 150.0]), np.zeros((2, 256)))
+    rest = np.full(len(network.capacitance), 25.0)
+    along = TrBdf2(network, 1e-3)
+    message = f"a power must have shape (256,), one for every source, not {power.shape}"
+    for entered in (
+        lambda: network.steady(power),
+        lambda: steady_with_leakage(network, power, none),
+        lambda: along.advance(rest, power),
+        lambda: advance_with_leakage(along, rest, power, none),
+    ):
+        with pytest.raises(ValueError, match=f"^{escape(message)}$"):
+            entered()
+    small = lumped_network((5.0,), (0.4,), 20.0)
+    with pytest.raises(ValueError, match=r"^a power must have shape \(1,\), one for every source"):
+        Exact(small, 0.1).advance(np.array([20.0]), np.ones(2))
+
+
+def test_leakage_is_that_of_as_many_sources_as_there_are():
+    network = thermal_grid(PACKAGE, 2e-3, 2e-3, 2, 2).network
+    for sources in (1, 5):
+        leakage = Leakage(np.array([0.0, 150.0]), np.zeros((2, sources)))
+        with pytest.raises(ValueError, match=f"^leakage is that of {sources} sources, which must "
+                           "have a temperature each, not 4$"):  # fmt: skip
+            steady_with_leakage(network, np.zeros(4), leakage)
 
 
 def test_lumped_network_rejects_unstable_values():
