@@ -80,15 +80,16 @@ class TomlSection:
         return int(self._checked(key, allowed, value, good))
 
     def numbers(
-        self, key: str, low: float, high: float, least: int, unit: float = 1.0
+        self, key: str, low: float, high: float, least: int, unit: float = 1.0, same: bool = False
     ) -> tuple[float, ...]:
-        """Return ascending numbers."""
-        allowed = f"a list of {least} or more ascending numbers from {low:g} to {high:g}"
+        """Return ascending numbers; `same`: or such as never descend."""
+        order = "never descending" if same else "ascending"
+        allowed = f"a list of {least} or more {order} numbers from {low:g} to {high:g}"
         value = self._take(key, allowed, None)
         good = (
             isinstance(value, list) and len(value) >= least
             and all(_is_number(item) and low <= item <= high for item in value)
-            and all(a < b for a, b in zip(value, value[1:], strict=False))
+            and all(a < b or (same and a == b) for a, b in zip(value, value[1:], strict=False))
         )  # fmt: skip
         return tuple(float(item) * unit for item in self._checked(key, allowed, value, good))
 

@@ -10,7 +10,7 @@ capacitance_j_per_k = 0.15
 [stages.package]
 resistance_k_per_w = 3
 capacitance_j_per_k = 20
-[leakage]                       # at the highest level with all cores on
+[leakage]                       # at the highest level with all cores on; powers of 0: none
 temperatures_c = [0, 50, 100, 150]
 powers_w = [0.2, 0.5, 1.1, 2.0]
 [throttling]
@@ -79,11 +79,16 @@ def _profile(top: TomlSection, path: Path) -> CpuProfile:
     table = read_vf_table(levels)
     with top.section("leakage") as section:
         temperatures = np.array(section.numbers("temperatures_c", -100, 300, 2))
-        powers = np.array(section.numbers("powers_w", 0, _MOST, 2))
+        powers = np.array(section.numbers("powers_w", 0, _MOST, 2, same=True))
     if len(powers) != len(temperatures):
         raise TechnologyError(
             f"{path}: leakage.powers_w must be as many as temperatures_c, {len(temperatures)}, not "
             f"{len(powers)}"
+        )
+    if powers[0] == 0 < powers[-1]:
+        raise TechnologyError(
+            f"{path}: leakage.powers_w must be above 0, as it grows exponentially, or 0 "
+            f"throughout, not {powers.tolist()}"
         )
     cpu = Cpu(
         table,

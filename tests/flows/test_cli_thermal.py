@@ -11,7 +11,7 @@ from voltile.core import VoltileError
 from voltile.flows.cli import main
 from voltile.flows.thermal.commands import _counts
 from voltile.flows.thermal.job import THERMAL_OUTPUTS
-from voltile.power.thermal import read_cpu_profile
+from voltile.power.thermal import read_cpu_profile, steady_with_leakage
 
 # 10 K/W in 2 s, no leakage to speak of. 9 W reach 115 C at 2 GHz; at 1.5 GHz 3.797 W reach 63 C.
 CPU = """
@@ -148,6 +148,12 @@ def test_thermal_rejects_what_it_cannot_use(
         ("resistance_k_per_w = 10", "resistance_k_per_w = 0",
          "stages.die.resistance_k_per_w must be a number from 1e-09 to 1e+09, not 0"),
         ("cores = 4", "cores = 0", "cores must be a whole number from 1 to 1024, not 0"),
+        ("powers_w = [1e-9, 2e-9]", "powers_w = [2, 1]",
+         ("leakage.powers_w must be a list of 2 or more never descending numbers from 0 to 1e+09, "
+          "not [2, 1]")),
+        ("powers_w = [1e-9, 2e-9]", "powers_w = [0, 1]",
+         ("leakage.powers_w must be above 0, as it grows exponentially, or 0 throughout, not "
+          "[0.0, 1.0]")),
     ],
 )  # fmt: skip
 def test_cpu_profile_rejects_what_has_no_meaning(cpu, old, new, message):
@@ -155,6 +161,15 @@ def test_cpu_profile_rejects_what_has_no_meaning(cpu, old, new, message):
     with pytest.raises(VoltileError) as caught:
         read_cpu_profile(cpu)
     assert str(caught.value) == f"{cpu}: {message}"
+
+
+def test_cpu_profile_may_have_no_leakage(cpu):
+    cpu.write_text(CPU.replace("powers_w = [1e-9, 2e-9]", "powers_w = [0, 0]"))
+    found = read_cpu_profile(cpu).cpu
+    assert found.leakage.at(np.array([70.0])) == 0
+    # 9 W through 10 K/W.
+    rest = steady_with_leakage(found.network, np.array([9.0]), found.leakage)
+    assert rest == pytest.approx([115.0])
 
 
 def test_inferences_are_a_range_with_both_ends():
