@@ -1,6 +1,7 @@
 """What jobs write: tables, and no file over what they read."""
 
 import csv
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def all_outputs(out: Path, names: Collection[str]) -> Iterator[None]:
 
 
 def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]) -> None:
-    """Check that the output folder is no file nor below one, and holds no input that a job writes.
+    """Check that an output folder can be written to, and holds no input that a job would write.
 
     Raises
     ------
@@ -46,6 +47,11 @@ def refuse_overwriting(inputs: Iterable[Path], out: Path, outputs: Iterable[str]
         if place.exists() and not place.is_dir():
             where = "is" if place == out else f"is below {place}, which is"
             raise VoltileError(f"output folder {out} {where} a file")
+    nearest = next(place for place in (out, *out.parents) if place.exists())
+    try:
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        raise VoltileError(f"output folder {out} cannot be written: {error.strerror}") from None
     written = {(out / name).resolve() for name in outputs}
     for path in inputs:
         if path.resolve() in written:
