@@ -41,9 +41,9 @@ MEASURED = {
     "nominal latency, 3 threads [ms]": (41, 38, 103, 770),
     "3 threads, throttled, N = 1000 [ms]": (None,) * 4,
     "4 to 3 threads above T_max, hottest [C]": (None,) * 4,
-    "throttled, proactive, 100 s [%]": (2.77, 2.77, 2.77, 2.77),
+    "throttled, 100 s at VF_opt of N = 1000 [%]": (2.77, 2.77, 2.77, 2.77),
 }
-AT_MOST = "throttled, proactive, 100 s [%]"
+AT_MOST = "throttled, 100 s at VF_opt of N = 1000 [%]"
 
 Figures = dict[str, tuple[float, ...]]
 
@@ -99,7 +99,7 @@ def one_of(figure: str, result: WorkloadResult) -> float:
         case "largest saving":
             return 100 * float(result.saving.max())
         case "VF_opt":
-            return result.levels[result.best[-1]].frequency / 1e9
+            return result.vf_opt / 1e9
         case "worst latency":
             return 1e3 * float(result.proactive.max())
         case "nominal latency":

@@ -14,7 +14,7 @@ from dataclasses import replace
 from math import sqrt
 
 import numpy as np
-from thermal_governors import COUNTS, DURATION, MEASURED, NETWORKS, figures, possible
+from thermal_governors import AT_MOST, COUNTS, DURATION, MEASURED, NETWORKS, figures, possible
 
 from voltile.core import ThermalRunaway
 from voltile.flows.thermal.job import WorkloadResult
@@ -48,7 +48,7 @@ SAMSUNG_VDD = {
     8: (0.9, 0.9125, 0.9375, 0.9625, 0.9875, 1.0125, 1.05, 1.0875, 1.125, 1.175),
     13: (0.9, 0.9, 0.9, 0.9, 0.925, 0.95, 0.9875, 1.025, 1.0625, 1.1125),
 }
-SHOWN = (*list(MEASURED)[:4], "throttled, proactive, 100 s [%]")
+SHOWN = (*list(MEASURED)[:4], AT_MOST)
 
 Govern = Callable[[CpuProfile, float], Policy]
 
@@ -157,10 +157,8 @@ def result(profile: CpuProfile, name: str, govern: Govern, after: int) -> Worklo
         whole = run(frequencies[-1], count=after + COUNTS[-1])
         later = replace(whole, latency=whole.latency[after:])
         levels.append(run_statistics(frequencies[-1], later, COUNTS))
-    done = len(run(frequencies[-1], duration=DURATION).latency)
-    held = int(best[min(np.searchsorted(COUNTS, done), len(COUNTS) - 1)])
-    traces = {"proactive": run(frequencies[held], duration=DURATION)}
-    return WorkloadResult(name, inference.latency, COUNTS, tuple(levels), best, held, traces, None)
+    traces = {"proactive": run(frequencies[best[-1]], duration=DURATION)}
+    return WorkloadResult(name, inference.latency, COUNTS, tuple(levels), best, traces, None)
 
 
 def changes_per_second(profile: CpuProfile, name: str) -> float:

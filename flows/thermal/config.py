@@ -1,10 +1,10 @@
 """What `voltile thermal` characterises: a CPU, its levels, its workloads, its governor."""
 
 from dataclasses import dataclass, replace
-from math import inf, isfinite
 from pathlib import Path
 
 from voltile.core import VoltileError
+from voltile.flows.thermal.governor import OPTIONS, check_duration, check_governor
 from voltile.power.thermal import (
     Cpu,
     CpuProfile,
@@ -15,8 +15,10 @@ from voltile.power.thermal import (
 )
 
 BUILT_IN_CPU = "exynos5422"
-# Of one run: ten minutes at 60 us each.
-_MOST_POLLS = 10_000_000
+# What `Throttling` holds, in the file of a CPU.
+_KEYS = {
+    "low": "low_mhz", "limit": "limit_c", "hysteresis": "hysteresis_k", "period": "period_ms"
+}  # fmt: skip
 # Frequencies so close are the same.
 _SAME = 1e-6
 
@@ -76,14 +78,7 @@ def read_profile(config: ThermalConfig) -> CpuProfile:
                 f"no workload '{name}': {config.cpu} has {', '.join(profile.inferences)}"
             )
     names = config.workloads or tuple(profile.inferences)
-    given = {
-        name: getattr(config, name)
-        for name in ("low", "limit", "hysteresis", "period")
-        if getattr(config, name) is not None
-    }
-    for name, value in given.items():
-        if not isfinite(value):
-            raise VoltileError(f"the {name} of throttling must be finite, not {value}")
+    given = {name: getattr(config, name) for name in OPTIONS if getattr(config, name) is not None}
     return replace(
         profile,
         cpu=_with_levels(profile.cpu, config.vf) if config.vf else profile.cpu,
@@ -92,27 +87,27 @@ def read_profile(config: ThermalConfig) -> CpuProfile:
     )
 
 
-def check_lengths(profile: CpuProfile, config: ThermalConfig) -> None:
-    """Check that runs end, and before long.
+def check_profile(profile: CpuProfile, config: ThermalConfig) -> None:
+    """Check that the governor can throttle, cores can be shut down, and runs end before long.
 
     Raises
     ------
     VoltileError
     """
-    if not 0 < config.duration < inf:
+    names = {
+        name: f"{config.cpu}: throttling.{key}" if getattr(config, name) is None else OPTIONS[name]
+        for name, key in _KEYS.items()
+    }
+    cpu, by = profile.cpu, profile.throttling
+    check_governor(cpu, by, cpu.leakage.limit, names)
+    most = cpu.cores - 1
+    if config.cores is not None and not 1 <= config.cores <= most:
         raise VoltileError(
-            f"the duration of traces must be positive and finite, not {config.duration:g} s"
+            f"--cores must be 1 or more, and fewer than the {cpu.cores} of {config.cpu}, not "
+            f"{config.cores}"
         )
-    period = profile.throttling.period
-    if not period > 0:
-        raise VoltileError(f"a polling period must be positive and finite, not {period * 1e3:g} ms")
     nominal = max(item.latency for item in profile.inferences.values())
-    longest = max(config.duration, config.counts[-1] * nominal)
-    if longest / period > _MOST_POLLS:
-        raise VoltileError(
-            f"{longest:g} s polled every {period * 1e3:g} ms make more than {_MOST_POLLS:g} polls: "
-            f"take fewer inferences, or a longer period"
-        )
+    check_duration(config.duration, config.counts[-1] * nominal, by.period)
 
 
 def _with_levels(cpu: Cpu, vf: Path) -> Cpu:

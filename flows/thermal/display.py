@@ -12,9 +12,9 @@ from voltile.flows.thermal.job import WorkloadResult
 def results_table(results: Sequence[WorkloadResult], duration: float) -> Table:
     """Return latency, level and throttling of every workload, for the most inferences."""
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left", caption=(
-        "over: above nominal; at: VF_opt; saving: of mean latency against reactive, for the most "
-        "inferences and the largest of all N; throttled: share of the time at VF_low in "
-        f"{duration:g} s, reactive and proactive."
+        "over: above nominal; at: VF_opt of N; saving: of mean latency against reactive, for N and "
+        "the largest of all N; throttled: share of the time at VF_low in a run of "
+        f"{duration:g} s, reactive, and proactive at VF_opt of the row."
     ))  # fmt: skip
     table.add_column("mean latency, ms", no_wrap=True)
     for name in ("N", "nominal", "reactive", "over", "proactive", "over", "at GHz", "saving",
@@ -26,7 +26,7 @@ def results_table(results: Sequence[WorkloadResult], duration: float) -> Table:
             result.name, str(result.counts[-1]), f"{result.nominal * 1e3:.2f}",
             f"{reactive * 1e3:.2f}", f"{reactive / result.nominal - 1:z.1%}",
             f"{proactive * 1e3:.2f}", f"{proactive / result.nominal - 1:z.1%}",
-            f"{result.levels[result.best[-1]].frequency / 1e9:g}", f"{result.saving[-1]:z.1%}",
+            f"{result.vf_opt / 1e9:g}", f"{result.saving[-1]:z.1%}",
             f"{result.saving.max():z.1%}",
             *(f"{run.slowed_share(duration):z.1%}" for run in result.traces.values()),
         )  # fmt: skip

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import RunRecord, VoltileError, executor, file_hash
+from voltile.core import RunRecord, executor, file_hash
 from voltile.flows.output_files import refuse_overwriting, write_csv
-from voltile.flows.thermal.config import ThermalConfig, check_lengths, read_profile
+from voltile.flows.thermal.config import ThermalConfig, check_profile, read_profile
 from voltile.flows.thermal.tables import (
     CORE_COLUMNS,
     LEVEL_COLUMNS,
@@ -29,6 +29,7 @@ from voltile.power.thermal import (
     InferenceRun,
     LevelStatistics,
     best_levels,
+    cpu_profile_content,
     fewer_cores,
     level_statistics,
     proactive,
@@ -53,11 +54,8 @@ class WorkloadResult:
         The last is the reactive governor.
     best : ndarray of int, shape (counts,)
         Level of the lowest mean latency.
-    sustained : int
-        Level that `traces` hold proactively: the best for the first count that takes all of their
-        time, else for the last.
     traces : mapping of str to InferenceRun
-        `reactive` and `proactive`.
+        `reactive`, and `proactive` at the best level of the most inferences.
     fewer : FewerCores or None
         Core shutdown; None: the CPU has one core.
     """
@@ -67,9 +65,13 @@ class WorkloadResult:
     counts: tuple[int, ...]
     levels: tuple[LevelStatistics, ...]
     best: NDArray[np.int64]
-    sustained: int
     traces: Mapping[str, InferenceRun]
     fewer: FewerCores | None
+
+    @property
+    def vf_opt(self) -> float:
+        """Frequency of the best level of the most inferences [Hz]."""
+        return float(self.levels[self.best[-1]].frequency)
 
     @property
     def reactive(self) -> LevelStatistics:
@@ -141,10 +143,7 @@ def characterize_workloads(
             policy = proactive(cpu, frequency, by.low, by.limit, by.hysteresis)
             return run_inferences(cpu, inference, policy, by.period, duration=duration)  # noqa: B023
 
-        reactive = held(frequencies[-1])
-        enough = min(int(np.searchsorted(counts, len(reactive.latency))), len(counts) - 1)
-        sustained = int(best[enough])
-        traces = {"reactive": reactive, "proactive": held(frequencies[sustained])}
+        traces = {"reactive": held(frequencies[-1]), "proactive": held(frequencies[best[-1]])}
         results.append(
             WorkloadResult(
                 name,
@@ -152,7 +151,6 @@ def characterize_workloads(
                 tuple(counts),
                 levels,
                 best,
-                sustained,
                 traces,
                 fewer[name].result() if cores else None,
             )
@@ -184,15 +182,9 @@ def run_thermal(
     profile = read_profile(config)
     inputs = [*profile.files, *([config.vf] if config.vf else [])]
     refuse_overwriting(inputs, out, THERMAL_OUTPUTS)
-    check_lengths(profile, config)
+    check_profile(profile, config)
     hashes = {str(path): file_hash(path) for path in inputs}
-    most = profile.cpu.cores - 1
-    cores = most if config.cores is None else config.cores
-    if config.cores is not None and not 1 <= cores <= most:
-        raise VoltileError(
-            f"cores of core shutdown must be 1 or more, and fewer than the {most + 1} of "
-            f"{config.cpu}, not {cores}"
-        )
+    cores = profile.cpu.cores - 1 if config.cores is None else config.cores
     with executor(workers, dask) as pool:
         results = characterize_workloads(
             profile, config.counts, config.duration, cores, pool, watch
@@ -208,7 +200,8 @@ def run_thermal(
     plot_traces(results, profile, out / "traces.png")
     RunRecord(
         command={**asdict(config), "vf": str(config.vf) if config.vf else "",
-                 "throttling": asdict(profile.throttling)},
+                 "processor": cpu_profile_content(profile),
+                 "proactive_traces_mhz": {item.name: item.vf_opt / 1e6 for item in results}},
         inputs=hashes,
         versions={name: version(name) for name in ("voltile", "numpy", "scipy")},
         seed=0,

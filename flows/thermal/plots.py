@@ -41,14 +41,15 @@ def plot_latency_over_vf(results: "Sequence[WorkloadResult]", path: Path) -> Non
 
 
 def plot_throttling(results: "Sequence[WorkloadResult]", duration: float, path: Path) -> None:
-    """Draw the share of the time at VF_low (Fig. 4.20)."""
+    """Draw the share of the time at VF_low, with VF_opt of the most inferences (Fig. 4.20)."""
     figure, axes = new_figure(2 + 1.3 * len(results), 3.2)
     axis, at = axes[0, 0], np.arange(len(results))
     for shift, (name, colour) in zip((-0.2, 0.2), _COLOURS.items(), strict=True):
         share = [100 * result.traces[name].slowed_share(duration) for result in results]
         bars = axis.bar(at + shift, share, 0.4, color=colour, label=name)
         axis.bar_label(bars, fmt="%.1f", fontsize=8)
-    axis.set_xticks(at, [result.name for result in results])
+    names = [f"{item.name}\nN = {item.counts[-1]}: {item.vf_opt / 1e9:g} GHz" for item in results]
+    axis.set_xticks(at, names)
     axis.set_ylabel(f"time at VF_low in {duration:g} s [%]")
     axis.margins(y=0.12)
     _from_zero(axis, 1.0)
@@ -59,7 +60,7 @@ def plot_throttling(results: "Sequence[WorkloadResult]", duration: float, path: 
 def plot_characterization(results: "Sequence[WorkloadResult]", path: Path) -> None:
     """Draw mean latency, saving and standard deviation over the inferences (Fig. 4.21).
 
-    With that of fewer cores at VF_max, throttled to VF_low.
+    With those of fewer cores at VF_max, throttled to VF_low; lines are where VF_opt changes.
     """
     figure, axes = _columns(results, 3, 7.4, sharex=True, height_ratios=(1.5, 1, 1))
     for (top, middle, bottom), result in zip(axes.T, results, strict=True):
@@ -73,14 +74,15 @@ def plot_characterization(results: "Sequence[WorkloadResult]", path: Path) -> No
             bottom.plot(counts, fewer.held.deviation * 1e3, ".", color=_FEWER)
         changes = np.flatnonzero(np.diff(result.best, prepend=-1))
         for at in changes:
+            for axis in (top, middle, bottom):
+                axis.axvline(counts[at], color=LOW, lw=0.8, zorder=0, label="VF_opt from here on")
             top.annotate(
-                f"{result.levels[result.best[at]].frequency / 1e9:g}",
-                (counts[at], proactive[at] * 1e3), (5, -11), textcoords="offset points",
-                ha="left", fontsize=7,
-                bbox={"boxstyle": "square,pad=0.15", "fc": LOW, "ec": "none", "alpha": 0.6},
+                f"{result.levels[result.best[at]].frequency / 1e9:g} GHz",
+                (counts[at], 0.98), xycoords=("data", "axes fraction"), rotation=90, ha="right",
+                va="top", fontsize=7,
             )  # fmt: skip
         top.set_title(result.name, fontsize=10)
-        top.margins(y=0.15)
+        top.margins(y=0.25)
         width = 0.7 * (counts[1] - counts[0]) if len(counts) > 1 else 0.7
         middle.bar(counts, 100 * result.saving, width, color=_PROACTIVE)
         bottom.plot(counts, result.reactive.deviation * 1e3, "x", color=_REACTIVE)
@@ -150,7 +152,9 @@ def _from_zero(axis: Any, least: float) -> None:
 
 
 def _legend(figure: Any, axis: Any) -> None:
-    ncols = 4 if figure.get_figwidth() > 5 else 2
+    ncols = 5 if figure.get_figwidth() > 5 else 2
+    handles, labels = axis.get_legend_handles_labels()
+    each = dict(zip(labels, handles, strict=True))
     figure.legend(
-        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=ncols, frameon=False
+        each.values(), each.keys(), loc="outside upper center", ncols=ncols, frameon=False
     )

@@ -12,7 +12,8 @@ Processor, Setting, Operation : what governors govern, and what it takes at a se
 Accelerator, LevelledInference, levelled_inference : an accelerator whose levels come from tables.
 SustainedLevel, sustained_level : throughput in the long run.
 Cpu, Inference : a multi-core processor, and a network that it computes.
-CpuProfile, read_cpu_profile : all of that, with networks and throttling, from a TOML file.
+CpuProfile, read_cpu_profile, cpu_profile_content : all of that, with networks and throttling, from
+    a TOML file, and what such a file would hold.
 Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
 InferenceRun, run_inferences : inferences one after another under a governor.
 Throttling, LevelStatistics, level_statistics, run_statistics, best_levels : the level that is best
@@ -32,7 +33,7 @@ from voltile.power.thermal.accelerator import (
     sustained_level,
 )
 from voltile.power.thermal.cpu import Cpu, Inference
-from voltile.power.thermal.cpu_files import CpuProfile, read_cpu_profile
+from voltile.power.thermal.cpu_files import CpuProfile, cpu_profile_content, read_cpu_profile
 from voltile.power.thermal.exynos5422 import (
     ASSUMPTION_RANGES,
     EXYNOS5422_HEADROOM,
@@ -96,6 +97,7 @@ __all__ = [
     "advance_with_leakage",
     "best_levels",
     "core_shutdown",
+    "cpu_profile_content",
     "exynos5422",
     "exynos5422_inference",
     "exynos5422_profile",

@@ -26,6 +26,7 @@ power_w = 5
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,46 @@ def read_cpu_profile(path: Path) -> CpuProfile:
             return _profile(top, path)
     except OSError as error:
         raise TechnologyError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def cpu_profile_content(profile: CpuProfile) -> dict[str, Any]:
+    """Return what the file of a profile holds, with its levels in the place of their file's name.
+
+    The network must be one of `lumped_network`.
+    """
+    cpu, by = profile.cpu, profile.throttling
+    network = cpu.network
+    conductances = [*-network.conductance.diagonal(1), network.to_ambient[-1]]
+    return {
+        "cores": cpu.cores,
+        "vf": {
+            "frequency_mhz": (cpu.table.frequency / 1e6).tolist(),
+            "vdd_v": cpu.table.vdd.tolist(),
+        },
+        "ambient_c": network.ambient,
+        "background_w": cpu.background,
+        "stages": [
+            {
+                "resistance_k_per_w": float(1 / conductance),
+                "capacitance_j_per_k": float(capacitance),
+            }
+            for conductance, capacitance in zip(conductances, network.capacitance, strict=True)
+        ],
+        "leakage": {
+            "temperatures_c": cpu.leakage.temperatures.tolist(),
+            "powers_w": cpu.leakage.power[:, 0].tolist(),
+        },
+        "throttling": {
+            "low_mhz": by.low / 1e6,
+            "limit_c": by.limit,
+            "hysteresis_k": by.hysteresis,
+            "period_ms": by.period * 1e3,
+        },
+        "workloads": {
+            name: {"latency_ms": item.latency * 1e3, "power_w": item.power}
+            for name, item in profile.inferences.items()
+        },
+    }
 
 
 def _profile(top: TomlSection, path: Path) -> CpuProfile:

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+import tomllib
 
 import numpy as np
 import pytest
@@ -99,25 +100,56 @@ def test_thermal_finds_the_level_that_needs_no_throttling(cpu, tmp_path, monkeyp
     assert heat == pytest.approx(25 + 37.96875 * (1 - np.exp(-time / 2)), abs=1e-2)
     record = json.loads((out / "thermal.json").read_text())
     assert list(record["inputs"]) == [str(cpu), str(tmp_path / "levels.csv")]
+    processor = record["command"]["processor"]
+    content = {**tomllib.loads(CPU), "background_w": 0}
+    (stage,), (die,) = processor.pop("stages"), content.pop("stages").values()
+    assert stage == pytest.approx(die)
+    content["vf"] = {"frequency_mhz": [1000, 1500, 2000], "vdd_v": [0.8, 0.9, 1.2]}
+    assert processor == content
     shown = capsys.readouterr().out
     assert "shut down" in shown and "33.3%" in shown and "out/vf_opt.csv" in shown
+
+
+def test_traces_are_of_the_best_level_of_the_most_inferences(cpu, tmp_path, monkeypatch, capsys):
+    # For 20 inferences that is 2 GHz, and 0.5 s hold fewer still; for 1020 it is 1.5 GHz.
+    voltile(monkeypatch, "thermal", "--cpu", cpu, "--workload", "net", "--inferences",
+            "20:1020:1000", "--duration", "0.5", "--workers", "1", "--out", "out")  # fmt: skip
+    held = {row["governor"]: row["frequency_mhz"] for row in rows(tmp_path / "out" / "traces.csv")}
+    assert held == {"reactive": "2000", "proactive": "1500"}
+    record = json.loads((tmp_path / "out" / "thermal.json").read_text())
+    assert record["command"]["proactive_traces_mhz"] == {"net": 1500}
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "in a run of 0.5 s, reactive, and proactive at VF_opt of the row" in shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--workload", "vgg"), "no workload 'vgg': {cpu} has net, small"),
-        (("--limit", "20"), "a limit must be above the 25.0 C of the idle chip"),
-        (("--low", "700"), "levels.csv has no level of 700 MHz: 1000, 1500, 2000"),
+        (("--limit", "20"),
+         ("--limit must be above the 25.0 C of the idle chip in an ambient of 25 C, up to the 150 "
+          "C to which leakage is known, not 20 C")),
+        (("--limit", "nan"), "to which leakage is known, not nan C"),
+        (("--limit", "151"), "to which leakage is known, not 151 C"),
+        (("--hysteresis", "-1"),
+         ("--hysteresis must be 0 or more, and less than the 45.0 K between 70 C and the 25.0 C of "
+          "the idle chip, not -1 K")),
+        (("--hysteresis", "45"), "of the idle chip, not 45 K"),
+        (("--low", "950"), "--low must be a level of {levels}, 1000, 1500, 2000 MHz, not 950 MHz"),
+        (("--cpu", "low.toml"), "low.toml: throttling.low_mhz must be a level of levels.csv, 1000"),
+        (("--cpu", "hot.toml"), "hot.toml: throttling.limit_c must be above the 25.0 C of the"),
         (("--cpu", "arm"), "no CPU 'arm': built in is exynos5422; or give a TOML file"),
         (("--inferences", "50:10:5"), "--inferences must be FIRST:LAST:STEP"),
-        (("--cores", "4"), "core shutdown must be 1 or more, and fewer than the 4 of {cpu}, not 4"),
-        (("--low", "nan"), "the low of throttling must be finite, not nan"),
-        (("--low", "0"), "levels.csv has no level of 0 MHz: 1000, 1500, 2000"),
-        (("--period", "-1"), "a polling period must be positive and finite, not -1 ms"),
+        (("--cores", "4"), "--cores must be 1 or more, and fewer than the 4 of {cpu}, not 4"),
+        (("--low", "nan"), "1000, 1500, 2000 MHz, not nan MHz"),
+        (("--low", "0"), "1000, 1500, 2000 MHz, not 0 MHz"),
+        (("--period", "-1"), "--period must be positive and finite, not -1 ms"),
         (("--period", "1e-5"), "30.6 s polled every 1e-05 ms make more than 1e+07 polls"),
         (("--out", "."), "output folder . would overwrite the input {levels}"),
-        (("--duration", "nan"), "the duration of traces must be positive and finite, not nan s"),
+        (("--duration", "nan"), "--duration must be positive and finite, not nan s"),
+        (("--duration", "0"), "--duration must be positive and finite, not 0 s"),
+        (("--duration", "-1"), "--duration must be positive and finite, not -1 s"),
+        (("--out", "/proc/x"), "output folder /proc/x cannot be written: No such file"),
         (("--inferences", "0"), "--inferences must be FIRST:LAST:STEP"),
         (("--inferences", "5:0"), "--inferences must be FIRST:LAST:STEP"),
         (("--inferences", "1:9999999"), "which make 1000 numbers at the most, not '1:9999999'"),
@@ -131,12 +163,15 @@ def test_thermal_rejects_what_it_cannot_use(
     cpu, tmp_path, monkeypatch, capsys, arguments, message
 ):  # fmt: skip
     (tmp_path / "slow.csv").write_text("frequency_mhz,vdd_v\n1000,0.9\n1500,1\n")
+    for name, old, new in (("low", "low_mhz = 1000", "low_mhz = 900"),
+                           ("hot", "limit_c = 70", "limit_c = 20")):  # fmt: skip
+        (tmp_path / f"{name}.toml").write_text(CPU.replace(old, new))
     (tmp_path / "down.csv").write_text("frequency_mhz,vdd_v\n1000,0.9\n2000,0.8\n")
     code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--workers", "1", "--inferences",
                    "20:1020:500", "--duration", "20", *arguments)
     assert code == 2
-    message = message.format(cpu=cpu, levels=tmp_path / "levels.csv")
-    assert message in " ".join(capsys.readouterr().err.split())
+    (line,) = capsys.readouterr().err.splitlines()  # no progress before
+    assert message.format(cpu=cpu, levels=tmp_path / "levels.csv") in line
     assert not (tmp_path / "runs").exists()
 
 

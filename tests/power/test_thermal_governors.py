@@ -15,8 +15,10 @@ from voltile.power.thermal import (
     VfTable,
     best_levels,
     core_shutdown,
+    cpu_profile_content,
     exynos5422,
     exynos5422_inference,
+    exynos5422_profile,
     exynos5422_vf_table,
     level_statistics,
     lumped_network,
@@ -167,6 +169,25 @@ def test_fitted_power_reaches_the_limit_at_the_time_of_table_4_3(name):
     # N_safe of Table 4.3: inferences that end by then.
     expected = {"mobilenet_v2": 42, "inception_v4": 4}[name]
     assert np.searchsorted(run.end, safe * (1 + 1e-9)) == pytest.approx(expected, abs=1)
+
+
+def test_content_of_the_exynos_is_what_is_assumed_and_fitted():
+    profile = exynos5422_profile(ThermalAssumptions())
+    found = cpu_profile_content(profile)
+    # 10 K/W, of which 0.7 from die to package; 1 s and 60 s; 39 C at rest in 25 C.
+    assert [stage["resistance_k_per_w"] for stage in found["stages"]] == pytest.approx([7, 3])
+    assert [stage["capacitance_j_per_k"] for stage in found["stages"]] == pytest.approx([1 / 7, 20])
+    assert (found["ambient_c"], found["background_w"]) == (25, pytest.approx(1.4))
+    # A fifth of the 6.5 W that hold 90 C.
+    leaks = found["leakage"]
+    at_limit = np.exp(np.interp(90, leaks["temperatures_c"], np.log(leaks["powers_w"])))
+    assert at_limit == pytest.approx(1.3)
+    assert found["vf"]["vdd_v"][-1] == pytest.approx(1.3625)
+    assert found["throttling"] == {
+        "low_mhz": 900, "limit_c": 90, "hysteresis_k": 2, "period_ms": 100
+    }  # fmt: skip
+    assert found["workloads"]["inception_v4"]["latency_ms"] == pytest.approx(658.06)
+    assert list(found["workloads"]) == list(EXYNOS5422_HEADROOM)
 
 
 def test_exynos_knows_its_own_networks_only():

@@ -1,0 +1,75 @@
+"""Checks of what a user asks of a thermal governor, before anything is computed."""
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from voltile.core import VoltileError
+from voltile.power.thermal import Processor, Throttling
+
+OPTIONS = {name: f"--{name}" for name in ("low", "limit", "hysteresis", "period")}
+# Of one run: ten minutes at 60 us each.
+_MOST_POLLS = 10_000_000
+
+
+def check_governor(
+    processor: Processor[Any], by: Throttling, known: float, names: Mapping[str, str]
+) -> None:
+    """Check that a governor can throttle a processor.
+
+    Parameters
+    ----------
+    known : float
+        Temperature up to which leakage is known [degrees Celsius].
+    names : mapping
+        Of every part of `by` to where the user gives it.
+
+    Raises
+    ------
+    VoltileError
+    """
+    frequency = processor.table.frequency
+    if not np.isclose(frequency, by.low, rtol=1e-6, atol=0).any():
+        raise VoltileError(
+            f"{names['low']} must be a level of {processor.table.name}, "
+            f"{', '.join(f'{item / 1e6:g}' for item in frequency)} MHz, not {by.low / 1e6:g} MHz"
+        )
+    rest = processor.hottest(processor.idle())
+    if not rest < by.limit <= known:
+        raise VoltileError(
+            f"{names['limit']} must be above the {rest:.1f} C of the idle chip in an ambient of "
+            f"{processor.network.ambient:g} C, up to the {known:g} C to which leakage is known, "
+            f"not {by.limit:g} C"
+        )
+    if not 0 <= by.hysteresis < by.limit - rest:
+        raise VoltileError(
+            f"{names['hysteresis']} must be 0 or more, and less than the {by.limit - rest:.1f} K "
+            f"between {by.limit:g} C and the {rest:.1f} C of the idle chip, not {by.hysteresis:g} K"
+        )
+    if not 0 < by.period < inf:
+        raise VoltileError(
+            f"{names['period']} must be positive and finite, not {by.period * 1e3:g} ms"
+        )
+
+
+def check_duration(duration: float, longest: float, period: float) -> None:
+    """Check that runs end, and before long; all in seconds.
+
+    Parameters
+    ----------
+    longest : float
+        Of all runs but those of `duration`.
+
+    Raises
+    ------
+    VoltileError
+    """
+    if not 0 < duration < inf:
+        raise VoltileError(f"--duration must be positive and finite, not {duration:g} s")
+    if max(duration, longest) / period > _MOST_POLLS:
+        raise VoltileError(
+            f"{max(duration, longest):g} s polled every {period * 1e3:g} ms make more than "
+            f"{_MOST_POLLS:g} polls: take a longer --period, or less time"
+        )
