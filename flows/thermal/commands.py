@@ -107,7 +107,8 @@ def thermal_command(
 
     Leaves in the output folder: vf_opt.csv (of every N), levels.csv (all levels),
     core_shutdown.csv, traces.csv; characterization.png, latency_over_vf.png, throttling.png,
-    traces.png; thermal.json.
+    traces.png; thermal.json, with the CPU's resistances, capacitances, leakage and powers. Traces
+    and throttling are of the best level of the largest N, for --duration.
 
     On an accelerator (--energy, --area): the throughput that every level of the table sustains,
     with leakage that grows with temperature; reactive and proactive as above. With --plan, FINE-VH
@@ -139,7 +140,8 @@ def thermal_command(
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
 
     def watch(runs: Iterable[object], total: int) -> Iterable[object]:
-        return track(runs, "runs", total, console=Console(stderr=True))
+        yield from track(runs, "runs", total, console=Console(stderr=True))
+        typer.echo("writing tables and pictures", err=True)
 
     throttling = {
         "duration": duration,

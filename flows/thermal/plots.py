@@ -29,7 +29,7 @@ def plot_latency_over_vf(results: "Sequence[WorkloadResult]", path: Path) -> Non
         axis.plot(frequency[-1], latency[-1], "x", color=_REACTIVE, label="reactive", zorder=3)
         axis.axhline(result.nominal * 1e3, color="black", ls="--", lw=0.8, label="nominal")
         axis.annotate(
-            f"{frequency[best]:g} GHz", (frequency[best], latency[best]), (0, 14),
+            f"VF_opt {frequency[best]:g} GHz", (frequency[best], latency[best]), (0, 14),
             textcoords="offset points", ha="right" if best == len(frequency) - 1 else "center",
             fontsize=8,
         )  # fmt: skip
@@ -78,7 +78,7 @@ def plot_characterization(results: "Sequence[WorkloadResult]", path: Path) -> No
                 axis.axvline(counts[at], color=LOW, lw=0.8, zorder=0, label="VF_opt from here on")
             top.annotate(
                 f"{result.levels[result.best[at]].frequency / 1e9:g} GHz",
-                (counts[at], 0.98), xycoords=("data", "axes fraction"), rotation=90, ha="right",
+                (counts[at], 0.98), xycoords=("data", "axes fraction"), rotation=90, ha="left",
                 va="top", fontsize=7,
             )  # fmt: skip
         top.set_title(result.name, fontsize=10)

@@ -213,6 +213,16 @@ def test_inferences_are_a_range_with_both_ends():
     assert _counts("3:5") == (3, 4, 5)
 
 
+def test_ctrl_c_ends_in_one_line_and_leaves_nothing(cpu, tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("voltile.flows.thermal.job.characterize_workloads", interrupted)
+    assert voltile(monkeypatch, "thermal", "--cpu", cpu) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert not (tmp_path / "runs").exists()
+
+
 def test_thermal_runaway_names_network_and_level(cpu, tmp_path, monkeypatch, capsys):
     # 9 W and leakage of 0.2 W at 0 C that grows to 60 W at 150 C have no steady temperature.
     cpu.write_text(CPU.replace("powers_w = [1e-9, 2e-9]", "powers_w = [0.2, 60]"))
