@@ -77,7 +77,6 @@ def main() -> None:
     except _UsageError as error:
         _fail(_usage_text(error))
     except _Aborted:
-        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except VoltileError as error:
         _fail(str(error))

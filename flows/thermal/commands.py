@@ -1,7 +1,8 @@
 """`voltile thermal`: continuous inference on a CPU or an accelerator under thermal governors."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -167,7 +168,8 @@ def thermal_command(
             plan,
             **given,
         )
-        found = run_accelerator_thermal(accelerator, out, workers, dask, watch)
+        with _interruptible():
+            found = run_accelerator_thermal(accelerator, out, workers, dask, watch)
         console.print(accelerator_table(found, accelerator.limit))
         typer.echo(f"note: {accelerator.note}")
         typer.echo(f"{out / 'governors.csv'}")
@@ -181,13 +183,24 @@ def thermal_command(
         cores=cores,
         **given,
     )
-    profile, results = run_thermal(config, out, workers, dask, watch)
+    with _interruptible():
+        profile, results = run_thermal(config, out, workers, dask, watch)
     console.print(results_table(results, config.duration))
     if results[0].fewer:
         console.print(cores_table(results))
     if profile.note:
         typer.echo(f"note: {profile.note}")
     typer.echo(f"{out / 'vf_opt.csv'}")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """End at Ctrl-C in a word."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
 
 
 def _refuse(options: Mapping[str, object], what: str) -> None:
