@@ -1,11 +1,14 @@
 """What an accelerator under a thermal governor computes, and on what it stands."""
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 from pathlib import Path
 
 from voltile.core import VoltileError
 from voltile.power.thermal import Throttling, VfTable
+
+# More than a wafer of 300 mm has [m2].
+_MOST_AREA = 0.1
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class AcceleratorConfig:
         Of the accelerator with its memories [m2].
     plan : Path, optional
         Folder of a finished `voltile run` of its array.
+    tech : str, optional
+        Its technology, built-in or a manifest file; by default that of the table.
     duration : float
         [s].
     low : float, optional
@@ -43,6 +48,7 @@ class AcceleratorConfig:
     policy: str | None = None
     area: float | None = None
     plan: Path | None = None
+    tech: str | None = None
     duration: float = 300.0
     low: float | None = None
     limit: float = 85.0
@@ -54,7 +60,7 @@ class AcceleratorConfig:
         """What a user must know of the result."""
         spread = (
             "power of the array from the placed netlist under the run's stimulus, busy in every "
-            "cycle; that of memories and control even"
+            "cycle, whatever the precision; that of memories and control even"
             if self.plan
             else "power spread evenly over the area"
         )
@@ -72,9 +78,12 @@ class AcceleratorConfig:
         ------
         VoltileError
         """
-        if self.area is None or not 0 < self.area < inf:
+        if self.area is None or not 0 < self.area <= _MOST_AREA:
             given = "none" if self.area is None else f"{self.area * 1e6:g} mm2"
-            raise VoltileError(f"power needs an area: --area must be positive, not {given}")
+            raise VoltileError(
+                f"power needs an area: --area must be above 0, up to {_MOST_AREA * 1e6:g} mm2, not "
+                f"{given}"
+            )
         return sqrt(self.area)
 
     def throttling(self, table: VfTable) -> Throttling:

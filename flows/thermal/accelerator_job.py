@@ -13,6 +13,7 @@ from voltile.flows.output_files import refuse_overwriting, remove_outputs, write
 from voltile.flows.thermal.accelerator_config import AcceleratorConfig
 from voltile.flows.thermal.accelerator_levels import accelerator_workloads
 from voltile.flows.thermal.accelerator_workload import AcceleratorWorkload
+from voltile.flows.thermal.governor import OPTIONS, check_duration, check_governor
 from voltile.flows.thermal.tables import TRACE_COLUMNS
 from voltile.power.thermal import SustainedLevel, sustained_level
 
@@ -109,8 +110,13 @@ def run_accelerator_thermal(
 
     inputs = [config.energy, config.package]
     inputs += [config.plan / "run.json"] if config.plan else []
+    inputs += [Path(config.tech)] if config.tech and Path(config.tech).is_file() else []
     refuse_overwriting(inputs, out, ACCELERATOR_THERMAL_OUTPUTS)
     workloads = accelerator_workloads(config)
+    for item in workloads:
+        known = item.inference.operations[0].leakage.limit
+        check_governor(item.accelerator, item.by, known, OPTIONS)
+    check_duration(config.duration, config.period, 2)
     with executor(workers, dask) as pool:
         results = sustain_workloads(workloads, config.duration, pool, watch)
     out.mkdir(parents=True, exist_ok=True)

@@ -6,12 +6,13 @@ all. With an energy table alone its power is spread evenly, so that one cell per
 
 import numpy as np
 
+from voltile.core import VoltileError
 from voltile.flows.fine_vh.job import read_run
 from voltile.flows.thermal.accelerator_config import AcceleratorConfig
 from voltile.flows.thermal.accelerator_workload import AcceleratorWorkload, leakage_factors
 from voltile.flows.thermal.plan_levels import plan_workloads
 from voltile.flows.thermal.table_levels import TableLevels, read_levels
-from voltile.pdk import LeakageTemperature, read_technology
+from voltile.pdk import LeakageTemperature, Technology, builtin_technologies, read_technology
 from voltile.power.thermal import (
     Accelerator,
     Package,
@@ -31,7 +32,7 @@ def accelerator_workloads(config: AcceleratorConfig) -> list[AcceleratorWorkload
     """
     side, package = config.side, read_package(config.package)
     levels = list(read_levels(config))
-    leaks = read_technology(levels[0].tech).leakage_temperature()
+    leaks = _technology(config, levels[0].tech).leakage_temperature()
     run = read_run(config.plan) if config.plan else None
     if run is None:
         return [_uniform(config, item, package, side, leaks) for item in levels]
@@ -40,6 +41,21 @@ def accelerator_workloads(config: AcceleratorConfig) -> list[AcceleratorWorkload
         for item in levels
         for workload in plan_workloads(config, item, run, package, side, leaks)
     ]
+
+
+def _technology(config: AcceleratorConfig, of_table: str) -> Technology:
+    """Return the technology that an energy table is of."""
+    if config.tech is None and of_table not in builtin_technologies():
+        raise VoltileError(
+            f"{config.energy} is of technology {of_table}, which is not built in: --tech must be "
+            f"its manifest file"
+        )
+    technology = read_technology(config.tech or of_table)
+    if technology.name != of_table:
+        raise VoltileError(
+            f"--tech must be {of_table}, of which {config.energy} is, not {technology.name}"
+        )
+    return technology
 
 
 def _uniform(

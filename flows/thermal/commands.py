@@ -68,6 +68,11 @@ def thermal_command(
         typer.Option(rich_help_panel=_ACCELERATOR, help="Folder of a finished 'voltile run' of the "
                      "array: power by tile, FINE-VH beside ideal-DVFS and Vdd-hopping."),
     ] = None,
+    tech: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_ACCELERATOR, help="Technology of the table: built in, or its "
+                     "manifest. [the table's, where it is built in]"),
+    ] = None,
     duration: Annotated[
         float | None, typer.Option(help="Of traces over time [s]. [100, accelerator: 300]")
     ] = None,
@@ -155,7 +160,7 @@ def thermal_command(
     of_cpu = {"--cpu": cpu, "--workload": workload, "--vf": vf, "--inferences": inferences,
               "--cores": cores}  # fmt: skip
     of_accelerator = {"--network": network, "--precision": precision, "--policy": policy,
-                      "--area": area, "--plan": plan}  # fmt: skip
+                      "--area": area, "--plan": plan, "--tech": tech}  # fmt: skip
     if energy:
         _refuse(of_cpu, "a CPU, not of an accelerator: leave out --energy")
         accelerator = AcceleratorConfig(
@@ -166,6 +171,7 @@ def thermal_command(
             policy,
             None if area is None else area * 1e-6,
             plan,
+            tech,
             **given,
         )
         with _interruptible():

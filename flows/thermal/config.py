@@ -107,7 +107,7 @@ def check_profile(profile: CpuProfile, config: ThermalConfig) -> None:
             f"{config.cores}"
         )
     nominal = max(item.latency for item in profile.inferences.values())
-    check_duration(config.duration, config.counts[-1] * nominal, by.period)
+    check_duration(config.duration, by.period, 1, config.counts[-1] * nominal)
 
 
 def _with_levels(cpu: Cpu, vf: Path) -> Cpu:

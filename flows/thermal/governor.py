@@ -54,11 +54,13 @@ def check_governor(
         )
 
 
-def check_duration(duration: float, longest: float, period: float) -> None:
-    """Check that runs end, and before long; all in seconds.
+def check_duration(duration: float, period: float, polls: int, longest: float = 0.0) -> None:
+    """Check that runs last some polls, and end before long; all in seconds.
 
     Parameters
     ----------
+    polls : int
+        Least number in `duration`.
     longest : float
         Of all runs but those of `duration`.
 
@@ -66,8 +68,10 @@ def check_duration(duration: float, longest: float, period: float) -> None:
     ------
     VoltileError
     """
-    if not 0 < duration < inf:
-        raise VoltileError(f"--duration must be positive and finite, not {duration:g} s")
+    if not polls * period <= duration < inf:
+        raise VoltileError(
+            f"--duration must be {polls * period:g} s or more, and finite, not {duration:g} s"
+        )
     if max(duration, longest) / period > _MOST_POLLS:
         raise VoltileError(
             f"{max(duration, longest):g} s polled every {period * 1e3:g} ms make more than "

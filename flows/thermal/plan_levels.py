@@ -47,6 +47,11 @@ def plan_workloads(
             f"{config.energy}: cycles of {levels.name} must not depend on the clock where a plan "
             f"sets it: make the table without --dram-bandwidth"
         )
+    if run.technology.name != levels.tech:
+        raise VoltileError(
+            f"{config.plan} is of technology {run.technology.name}, and {config.energy} of "
+            f"{levels.tech}: 'voltile energy ... --tech {run.config.tech}'"
+        )
     if not run.config.files and run.config.grid != levels.shape:
         placed = _by(run.config.grid)
         raise VoltileError(

@@ -1,18 +1,27 @@
 """`voltile thermal --energy`: an accelerator from its energy table or a run; what it refuses."""
 
 import csv
+import json
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from toy_technology import write_toy_technology
 
+from voltile.core import VoltileError
 from voltile.flows.cli import main
 from voltile.flows.energy.job import EnergyConfig, run_energy
+from voltile.flows.fine_vh.config import RunConfig
+from voltile.flows.fine_vh.job import run
 from voltile.flows.precision.inputs import EXAMPLES
+from voltile.flows.thermal.accelerator_config import AcceleratorConfig
 from voltile.flows.thermal.accelerator_job import ACCELERATOR_THERMAL_OUTPUTS
+from voltile.flows.thermal.plan_levels import plan_workloads
+from voltile.flows.thermal.table_levels import read_levels
 from voltile.pdk import read_technology
+from voltile.power.thermal import read_package
 
 AREA = 1.45  # mm2
 # K m2/W from the middle of the silicon to the ambient, of examples/cqfp.toml.
@@ -24,6 +33,11 @@ module counter(input clk, input rst_n, input en, input [7:0] step, output reg [7
     else if (en) count <= count + (step ^ {count[0], count[7:1]});
 endmodule
 """
+# The libraries are at 25 C.
+LEAKAGE = "bias,vdd_v,temperature_c,leakage_factor,lowest_of_cells,highest_of_cells\n" + "".join(
+    f"pb0,{vdd},{temperature},{factor},,\n"
+    for vdd in (0.6, 1.0) for temperature, factor in ((0, 0.5), (25, 1), (150, 9))
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -102,22 +116,39 @@ def test_levels_rest_at_what_the_table_and_the_package_give(thermal, made):
     assert "kws_dscnn full" in text and "power spread evenly" in text
 
 
-def test_plan_of_a_run_gives_power_by_tile_under_every_scheme(thermal, made, monkeypatch):
+@pytest.fixture(scope="module")
+def planned(made):
+    """A run of a small circuit, without its report, and an energy table that claims to be of it."""
     (made / "counter.v").write_text(DESIGN)
-    (made / "tech").mkdir()
-    write_toy_technology(made / "tech")
-    monkeypatch.chdir(made)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(made / "cache"))
-    run = ("run", "counter.v", "--tech", "tech/toy.toml", "--tiles", 2, "--points", 3, "--period",
-           1, "--intervals", 1, "--workers", 1, "--out", "done")  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["voltile", *map(str, run)])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 0
-    code, text = thermal("--energy", "energy.csv", "--area", 10, "--precision", "half",
+    folder = made / "tech"
+    folder.mkdir()
+    manifest = write_toy_technology(folder)
+    text = manifest.read_text() + '\n[leakage_temperature]\nfile = "leakage.csv"\n'
+    manifest.write_text(text.replace('name = "toy"', 'name = "mine"'))
+    (folder / "leakage.csv").write_text(LEAKAGE)
+    config = RunConfig(
+        (made / "counter.v",), tech=str(manifest), tiles=(2,), intervals=(1,), points=3,
+        period=1e-9, workers=1,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(made / "cache"))
+        result = run(config, made / "done", lambda line: None)
+    result.record.write(made / "done" / "run.json")
+    # An energy table of one's own technology would take its elements; only the name matters here.
+    table = (made / "energy.csv").read_text().replace("freepdk45", "mine")
+    (made / "mine.csv").write_text(table)
+    return result
+
+
+def test_plan_of_a_run_gives_power_by_tile_under_every_scheme(thermal, made, planned):
+    code, text = thermal("--energy", "mine.csv", "--area", 10, "--precision", "half",
                          "--plan", "done", "--duration", 5, "--period", 1000, "--package",
-                         "cqfp", "--workers", 1, "--out", "planned")  # fmt: skip
+                         "cqfp", "--tech", "tech/toy.toml", "--workers", 1,
+                         "--out", "planned")  # fmt: skip
     assert code in (0, None), text
+    assert "under the run's stimulus, busy in every cycle, whatever the precision" in text
+    record = json.loads((made / "planned" / "thermal.json").read_text())
+    assert "tech/toy.toml" in record["inputs"]
     assert {path.name for path in (made / "planned").iterdir()} == set(ACCELERATOR_THERMAL_OUTPUTS)
     curves = {"ideal-DVFS": "ideal", "Vdd-hopping": "hopping", "FINE-VH 2 x 2": "fine-vh"}
     found = rows(made / "planned" / "sustained.csv")
@@ -125,16 +156,11 @@ def test_plan_of_a_run_gives_power_by_tile_under_every_scheme(thermal, made, mon
     # Beside the array there is the same in all schemes; the array takes what the run's curves say.
     beside = {}
 
-    def clock(item):
-        return float(item["frequency_hz"]) / 1e6
-
     for row in found:
-        (curve,) = {
-            float(item["power_w"]) - float(item["leakage_w"])
-            for item in rows(made / "done" / "curves.csv")
-            if item["scheme"] == curves[row["scheme"]] and item["selection"] in ("", "search")
-            and clock(item) == pytest.approx(float(row["frequency_mhz"]), 1e-5)
-        }  # fmt: skip
+        (item,) = [item for item in planned.curves if item.scheme == curves[row["scheme"]]
+                   and item.selection in ("", "search")]  # fmt: skip
+        at = np.abs(item.frequency / 1e6 - float(row["frequency_mhz"])).argmin()
+        curve = item.power[at] - item.leakage[at]
         rest = float(row["power_mw"]) - curve * 1e3
         assert rest == pytest.approx(beside.setdefault(row["frequency_mhz"], rest), rel=1e-4)
         assert rest > 0
@@ -145,17 +171,58 @@ def test_plan_of_a_run_gives_power_by_tile_under_every_scheme(thermal, made, mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "power needs an area: --area must be positive, not none"),
-        (("--area", "-1"), "power needs an area: --area must be positive, not -1 mm2"),
-        (("--area", "1", "--limit", "40"), "a limit must be above the 45.0 C of the idle chip"),
+        ((), "done is of technology mine, and energy.csv of freepdk45: 'voltile energy ... --tech"),
+        (("--energy", "mine.csv"),
+         "mine.csv is of technology mine, which is not built in: --tech must be its manifest file"),
+        (("--energy", "mine.csv", "--tech", "freepdk45"),
+         "--tech must be mine, of which mine.csv is, not freepdk45"),
+        (("--tech", "none.toml"), "no technology 'none.toml': built in are"),
+        (("--tech", "plain.toml"), "technology freepdk45 has no leakage over temperature: its"),
+    ],
+)  # fmt: skip
+def test_thermal_rejects_technologies_that_are_not_one(thermal, made, planned, arguments, message):
+    manifest = (made / "tech" / "toy.toml").read_text().split("[leakage_temperature]")[0]
+    (made / "tech" / "plain.toml").write_text(manifest.replace('"mine"', '"freepdk45"'))
+    arguments = [item.replace("plain", "tech/plain") for item in arguments]
+    code, text = thermal("--energy", "energy.csv", "--area", 1, "--plan", "done", "--workers", 1,
+                         "--out", "refused", *arguments)  # fmt: skip
+    assert code == 2
+    assert message in text and "runs" not in text
+    assert not (made / "refused").exists()
+
+
+def test_plan_of_another_array_is_refused(made, planned):
+    # As if the run were of the built-in grid, one of 4 x 4; the table is of 8 x 8.
+    grid = replace(planned, config=replace(planned.config, files=(), grid=(4, 4)))
+    config = AcceleratorConfig(made / "mine.csv", EXAMPLES / "cqfp.toml", area=1e-6,
+                               plan=made / "done")  # fmt: skip
+    levels, package = next(read_levels(config)), read_package(config.package)
+    leaks = planned.technology.leakage_temperature()
+    with pytest.raises(VoltileError, match=r"done is of an array of 4x4, and .*mine.csv of one of "
+                       r"8x8: 'voltile energy ... --array 4x4'$"):  # fmt: skip
+        next(plan_workloads(config, levels, grid, package, config.side, leaks))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "power needs an area: --area must be above 0, up to 100000 mm2, not none"),
+        (("--area", "-1"), "power needs an area: --area must be above 0, up to 100000 mm2, not -1"),
+        (("--area", "nan"), "--area must be above 0, up to 100000 mm2, not nan mm2"),
+        (("--area", "1e9"), "--area must be above 0, up to 100000 mm2, not 1e+09 mm2"),
+        (("--area", "1", "--limit", "40"), "--limit must be above the 45.0 C of the idle chip"),
+        (("--area", "1", "--hysteresis", "40"), "less than the 40.0 K between 85 C and the 45.0 C"),
+        (("--area", "1", "--duration", "0.1"), "--duration must be 0.2 s or more, and finite, not"),
         (("--area", "1", "--network", "vgg"),
          "network must be one of energy.csv: kws_dscnn; not vgg"),
         (("--area", "1", "--precision", "mixed"),
          "precision must be one of energy.csv: full, half; not mixed"),
         (("--area", "1", "--policy", "iso-throughput"),
          "policy must be one of energy.csv: iso-frequency, same-supply; not iso-throughput"),
-        (("--area", "1", "--low", "123"), "has no level of 123 MHz"),
-        (("--area", "1", "--energy", "toy.csv"), "no technology 'toy'"),
+        (("--area", "1", "--low", "123"),
+         "--low must be a level of energy.csv: kws_dscnn full, iso-frequency, "),
+        (("--area", "1", "--energy", "toy.csv"),
+         "toy.csv is of technology toy, which is not built in"),
         (("--area", "1", "--plan", "nowhere"), "nowhere holds no finished run"),
         (("--area", "0.02"), "the chip reaches"),
         (("--area", "1", "--package", "bad.toml"),
