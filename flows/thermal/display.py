@@ -60,14 +60,14 @@ def cores_table(results: Sequence[WorkloadResult]) -> Table:
 def accelerator_table(results: Sequence[AcceleratorResult], limit: float) -> Table:
     """Return what both governors sustain on every workload."""
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption_justify="left", caption=(
-        f"inferences per second of one accelerator below {limit:g} C, in the second half of the "
-        "time; steady: hottest cell at rest without throttling; throttled: share of that half at "
-        "VF_low."
+        f"inferences per second of one accelerator below {limit:g} °C, in the second half of the "
+        "time; VF_max, VF_opt: MHz; steady: hottest cell at rest without throttling, °C; "
+        "throttled: share of that half at VF_low, reactive."
     ))  # fmt: skip
     table.add_column("sustained", no_wrap=True)
     table.add_column("scheme", no_wrap=True)
-    for name in ("VF_max MHz", "steady C", "throttled", "reactive 1/s", "VF_opt MHz", "Vdd",
-                 "steady C", "proactive 1/s", "gain"):  # fmt: skip
+    for name in ("VF_max", "steady", "throttled", "reactive", "VF_opt", "Vdd", "steady",
+                 "proactive", "gain"):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         accelerator, reactive, held = (

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-import numpy as np
-
 from voltile.core import VoltileError
 from voltile.power.thermal import Processor, Throttling
 
@@ -30,12 +28,10 @@ def check_governor(
     ------
     VoltileError
     """
-    frequency = processor.table.frequency
-    if not np.isclose(frequency, by.low, rtol=1e-6, atol=0).any():
-        raise VoltileError(
-            f"{names['low']} must be a level of {processor.table.name}, "
-            f"{', '.join(f'{item / 1e6:g}' for item in frequency)} MHz, not {by.low / 1e6:g} MHz"
-        )
+    try:
+        processor.table.level(by.low)
+    except VoltileError as error:
+        raise VoltileError(f"{names['low']}: {error}") from None
     rest = processor.hottest(processor.idle())
     if not rest < by.limit <= known:
         raise VoltileError(

@@ -95,5 +95,5 @@ def _chosen(what: str, asked: str | None, known: list[str], path: Path) -> str:
     name = known[0] if asked is None and len(known) == 1 else asked
     if name not in known:
         given = "none is given" if name is None else f"not {name}"
-        raise VoltileError(f"{what} must be one of {path}: {', '.join(known)}; {given}")
+        raise VoltileError(f"--{what} must be one of {path}: {', '.join(known)}; {given}")
     return name

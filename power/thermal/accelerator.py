@@ -123,7 +123,12 @@ def sustained_level(
             f"{duration:g} s"
         )
     policy = proactive(accelerator, frequency, by.low, by.limit, by.hysteresis)
-    run = run_inferences(accelerator, inference, policy, by.period, duration=duration)
+    try:
+        run = run_inferences(accelerator, inference, policy, by.period, duration=duration)
+    except ThermalRunaway as error:
+        raise ThermalRunaway(
+            f"{inference.name} at {frequency / 1e6:g} MHz: {error}", error.temperature
+        ) from None
     late = run.level[len(run.level) // 2 :]
     speed = 1 / np.array([item.latency for item in inference.operations])
     level = accelerator.table.level(frequency)

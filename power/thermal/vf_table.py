@@ -14,7 +14,7 @@ COLUMNS = ("frequency_mhz", "vdd_v")
 # What a processor may have, so that other units are found out.
 _RANGES = {"frequency_mhz": (10.0, 10_000.0, "MHz"), "vdd_v": (0.1, 10.0, "V")}
 # A frequency so close to that of a level is meant for it.
-_SAME = 1e-6
+_SAME = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
