@@ -50,6 +50,13 @@ class AcceleratorResult:
         return max(self.levels, key=lambda level: level.rate)
 
     @property
+    def settled(self) -> bool:
+        """Whether the proactive level would not throttle later, where it did not."""
+        steady, accelerator = self.proactive.steady, self.workload.accelerator
+        cool = steady is not None and accelerator.hottest(steady) <= self.workload.by.limit
+        return cool or self.proactive.throttled > 0
+
+    @property
     def gain(self) -> float:
         """Of throughput, proactive against reactive."""
         return self.proactive.rate / self.reactive.rate - 1

@@ -177,6 +177,13 @@ def thermal_command(
         with _interruptible():
             found = run_accelerator_thermal(accelerator, out, workers, dask, watch)
         console.print(accelerator_table(found, accelerator.limit))
+        for result in found:
+            if not result.settled:
+                typer.echo(
+                    f"note: {result.workload.title} is still cold after --duration "
+                    f"{accelerator.duration:g}: at {result.proactive.frequency / 1e6:.0f} MHz it "
+                    f"throttles later, which a longer one shows"
+                )
         typer.echo(f"note: {accelerator.note}")
         typer.echo(f"{out / 'governors.csv'}")
         return

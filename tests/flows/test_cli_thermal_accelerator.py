@@ -113,7 +113,7 @@ def test_levels_rest_at_what_the_table_and_the_package_give(thermal, made):
         assert float(row["reactive_per_s"]) == mine[-1]
         assert float(row["proactive_per_s"]) == max(mine)
         assert float(row["gain"]) == pytest.approx(max(mine) / mine[-1] - 1, abs=1e-5)
-    assert "kws_dscnn full" in text and "power spread evenly" in text
+    assert "kws_dscnn full" in text and "power spread evenly" in text and "cold" not in text
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,14 @@ def planned(made):
     table = (made / "energy.csv").read_text().replace("freepdk45", "mine")
     (made / "mine.csv").write_text(table)
     return result
+
+
+def test_a_time_in_which_the_chip_stays_cold_is_told(thermal):
+    # On cqfp nothing of some watts gains 40 K in ten seconds; at rest 1.45 mm2 are beyond 85 C.
+    code, text = thermal("--energy", "energy.csv", "--area", AREA, "--precision", "full",
+                         "--duration", 10, "--workers", 1, "--out", "cold")  # fmt: skip
+    assert code in (0, None)
+    assert "kws_dscnn full, one supply is still cold after --duration 10: at 852 MHz it" in text
 
 
 def test_plan_of_a_run_gives_power_by_tile_under_every_scheme(thermal, made, planned):
