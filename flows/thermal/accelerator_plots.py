@@ -65,7 +65,8 @@ def plot_maps(results: "Sequence[AcceleratorResult]", path: Path) -> None:
     figure, axes = new_figure(0.6 + 3.3 * len(results), 3.4, len(results))
     for axis, result in zip(axes[0], results, strict=True):
         grid, held = result.workload.grid, result.proactive
-        axis.set_title(f"{result.workload.title}\n{held.frequency / 1e6:.0f} MHz", fontsize=9)
+        level = f"{held.frequency / 1e6:.0f} MHz, without throttling"
+        axis.set_title(f"{result.workload.title}\n{level}", fontsize=9)
         if held.steady is None:
             axis.text(0.5, 0.5, "runs away", ha="center", transform=axis.transAxes)
             continue
