@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from voltile.core import RunRecord, executor, file_hash
-from voltile.flows.output_files import refuse_overwriting, remove_outputs, write_csv
+from voltile.flows.output_files import all_outputs, refuse_overwriting, write_csv
 from voltile.flows.thermal.accelerator_config import AcceleratorConfig
 from voltile.flows.thermal.accelerator_levels import accelerator_workloads
 from voltile.flows.thermal.accelerator_workload import AcceleratorWorkload
@@ -126,23 +126,22 @@ def run_accelerator_thermal(
     check_duration(config.duration, config.period, 2)
     with executor(workers, dask) as pool:
         results = sustain_workloads(workloads, config.duration, pool, watch)
-    out.mkdir(parents=True, exist_ok=True)
-    remove_outputs(out, ACCELERATOR_THERMAL_OUTPUTS)
-    write_csv(out / "sustained.csv", SUSTAINED_COLUMNS, _sustained_rows(results))
-    write_csv(out / "governors.csv", GOVERNOR_COLUMNS, _governor_rows(results))
-    write_csv(out / "traces.csv", TRACE_COLUMNS, _trace_rows(results))
-    plot_throughput(results, out / "throughput.png")
-    plot_traces(results, config.limit, out / "traces.png")
-    if config.plan:
-        write_csv(out / "maps.csv", MAP_COLUMNS, _map_rows(results))
-        plot_maps(results, out / "maps.png")
-    RunRecord(
-        command={name: str(value) if isinstance(value, Path) else value
-                 for name, value in asdict(config).items()},
-        inputs={str(path): file_hash(path) for path in inputs},
-        versions={name: version(name) for name in ("voltile", "numpy", "scipy")},
-        seed=0,
-    ).write(out / "thermal.json")  # fmt: skip
+    with all_outputs(out, ACCELERATOR_THERMAL_OUTPUTS):
+        write_csv(out / "sustained.csv", SUSTAINED_COLUMNS, _sustained_rows(results))
+        write_csv(out / "governors.csv", GOVERNOR_COLUMNS, _governor_rows(results))
+        write_csv(out / "traces.csv", TRACE_COLUMNS, _trace_rows(results))
+        plot_throughput(results, out / "throughput.png")
+        plot_traces(results, config.limit, out / "traces.png")
+        if config.plan:
+            write_csv(out / "maps.csv", MAP_COLUMNS, _map_rows(results))
+            plot_maps(results, out / "maps.png")
+        RunRecord(
+            command={name: str(value) if isinstance(value, Path) else value
+                     for name, value in asdict(config).items()},
+            inputs={str(path): file_hash(path) for path in inputs},
+            versions={name: version(name) for name in ("voltile", "numpy", "scipy")},
+            seed=0,
+        ).write(out / "thermal.json")  # fmt: skip
     return results
 
 

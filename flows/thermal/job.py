@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import RunRecord, executor, file_hash
-from voltile.flows.output_files import refuse_overwriting, write_csv
+from voltile.flows.output_files import all_outputs, refuse_overwriting, write_csv
 from voltile.flows.thermal.config import ThermalConfig, check_profile, read_profile
 from voltile.flows.thermal.tables import (
     CORE_COLUMNS,
@@ -189,21 +189,21 @@ def run_thermal(
         results = characterize_workloads(
             profile, config.counts, config.duration, cores, pool, watch
         )
-    out.mkdir(parents=True, exist_ok=True)
-    write_csv(out / "levels.csv", LEVEL_COLUMNS, level_rows(profile, results))
-    write_csv(out / "vf_opt.csv", OPT_COLUMNS, opt_rows(results))
-    write_csv(out / "core_shutdown.csv", CORE_COLUMNS, core_rows(results))
-    write_csv(out / "traces.csv", TRACE_COLUMNS, trace_rows(profile, results))
-    plot_latency_over_vf(results, out / "latency_over_vf.png")
-    plot_throttling(results, config.duration, out / "throttling.png")
-    plot_characterization(results, out / "characterization.png")
-    plot_traces(results, profile, out / "traces.png")
-    RunRecord(
-        command={**asdict(config), "vf": str(config.vf) if config.vf else "",
-                 "processor": cpu_profile_content(profile),
-                 "proactive_traces_mhz": {item.name: item.vf_opt / 1e6 for item in results}},
-        inputs=hashes,
-        versions={name: version(name) for name in ("voltile", "numpy", "scipy")},
-        seed=0,
-    ).write(out / "thermal.json")  # fmt: skip
+    with all_outputs(out, THERMAL_OUTPUTS):
+        write_csv(out / "levels.csv", LEVEL_COLUMNS, level_rows(profile, results))
+        write_csv(out / "vf_opt.csv", OPT_COLUMNS, opt_rows(results))
+        write_csv(out / "core_shutdown.csv", CORE_COLUMNS, core_rows(results))
+        write_csv(out / "traces.csv", TRACE_COLUMNS, trace_rows(profile, results))
+        plot_latency_over_vf(results, out / "latency_over_vf.png")
+        plot_throttling(results, config.duration, out / "throttling.png")
+        plot_characterization(results, out / "characterization.png")
+        plot_traces(results, profile, out / "traces.png")
+        RunRecord(
+            command={**asdict(config), "vf": str(config.vf) if config.vf else "",
+                     "processor": cpu_profile_content(profile),
+                     "proactive_traces_mhz": {item.name: item.vf_opt / 1e6 for item in results}},
+            inputs=hashes,
+            versions={name: version(name) for name in ("voltile", "numpy", "scipy")},
+            seed=0,
+        ).write(out / "thermal.json")  # fmt: skip
     return profile, results
