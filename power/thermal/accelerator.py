@@ -4,7 +4,7 @@ What it takes at a level comes from tables, whatever sets the levels: one supply
 of supplies by tile. A change of the level takes no time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ class LevelledInference:
     Attributes
     ----------
     operations : tuple of Operation, length levels
+        Without what the rest of the chip takes (`Processor.background`).
     """
 
     name: str
@@ -37,7 +38,8 @@ class Accelerator(Processor[LevelledInference]):
 
     def operation(self, inference: LevelledInference, setting: Setting) -> Operation:
         """See `Processor`."""
-        return inference.operations[setting.level]
+        own = inference.operations[setting.level]
+        return replace(own, power=own.power + self.background / len(own.power))
 
 
 def levelled_inference(
@@ -132,7 +134,7 @@ def sustained_level(
     late = run.level[len(run.level) // 2 :]
     speed = 1 / np.array([item.latency for item in inference.operations])
     level = accelerator.table.level(frequency)
-    held = inference.operations[level]
+    held = accelerator.operation(inference, accelerator.setting(frequency))
     try:
         steady = steady_with_leakage(accelerator.network, held.power, held.leakage)
     except ThermalRunaway:

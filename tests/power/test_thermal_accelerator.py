@@ -1,5 +1,7 @@
 """An accelerator whose levels come from tables: what it sustains, its hottest cell, runaway."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,15 @@ def test_a_level_that_runs_away_is_throttled_and_has_no_rest():
     assert found.steady is None and 0 < found.throttled < 1
     steady = sustained_level(hot, inference, 100e6, 60.0, BY).steady[0]
     assert steady == pytest.approx(25 + 10 * (2 + 0.1 * 2 ** (steady / 25)), abs=1e-4)
+
+
+def test_the_rest_of_the_chip_heats_at_all_times():
+    # 25 C + 10 K/W x 2 W of the rest at first; with 4.5 W of the network 90 C in the end.
+    chip, inference = accelerator()
+    chip = replace(chip, background=2.0)
+    found = sustained_level(chip, inference, 150e6, 60.0, replace(BY, limit=100.0))
+    assert found.run.temperature[[0, -1]] == pytest.approx([45, 90])
+    assert found.steady == pytest.approx([90])
 
 
 def test_a_chip_that_runs_away_though_it_is_throttled_is_an_error():
