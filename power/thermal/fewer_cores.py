@@ -43,12 +43,20 @@ def fewer_cores(
     ------
     VoltileError
         When there are not so many cores, or the governor cannot be.
+    ThermalRunaway
+        When the chip runs away although it is throttled.
     """
     fastest = float(cpu.table.frequency[-1])
     high, low = cpu.setting(fastest, cores), cpu.setting(by.low, cores)
     hold = throttled(cpu, high, low, by.limit, by.hysteresis)
     shut = core_shutdown(cpu, cores, by.limit, by.hysteresis)
-    held = run_inferences(cpu, inference, hold, by.period, count=max(counts))
+    try:
+        held = run_inferences(cpu, inference, hold, by.period, count=max(counts))
+    except ThermalRunaway as error:
+        raise ThermalRunaway(
+            f"{inference.name} on {cores} cores at {fastest / 1e6:g} MHz: {error}",
+            error.temperature,
+        ) from None
     try:
         run = run_inferences(cpu, inference, shut, by.period, count=max(counts))
     except ThermalRunaway as error:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voltile.core import VoltileError
+from voltile.core import ThermalRunaway, VoltileError
 from voltile.power.thermal import (
     Cpu,
     Inference,
@@ -50,6 +50,12 @@ def test_fewer_cores_that_run_away_have_no_latency():
     assert found.shut_down is None
     assert found.hottest > 80
     assert found.held.throttled[0] > 0.3
+
+
+def test_fewer_cores_that_run_away_though_they_are_throttled_are_an_error():
+    # Before the poll that throttles they are at 70.1 C or more.
+    with pytest.raises(ThermalRunaway, match="^net on 3 cores at 2000 MHz: the chip reaches 70"):
+        fewer_cores(cpu(known_to=70.05), NET, 3, [400], BY)
 
 
 def test_fewer_cores_rejects_cores_that_are_not_there():
