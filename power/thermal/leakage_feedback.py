@@ -32,11 +32,22 @@ class Leakage:
     temperatures : ndarray, shape (points,)
         Ascending, two or more [degrees Celsius].
     power : ndarray, shape (points, sources)
-        At a supply, or the sum of what is at several [W].
+        At a supply, or the sum of what is at several; of each source above 0, or 0 throughout [W].
     """
 
     temperatures: Floats
     power: Floats
+
+    def __post_init__(self) -> None:
+        if not (len(self.temperatures) > 1 and (np.diff(self.temperatures) > 0).all()):
+            raise ValueError(
+                f"leakage must be known at two ascending temperatures or more, not "
+                f"{self.temperatures.tolist()} C"
+            )
+        # An exponential does not begin at 0.
+        growing = (self.power > 0).all(axis=0) | (self.power == 0).all(axis=0)
+        if not (growing.all() and np.isfinite(self.power).all()):
+            raise ValueError("leakage of a source must be above 0 and finite, or 0 throughout")
 
     @property
     def limit(self) -> float:

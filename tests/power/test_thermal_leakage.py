@@ -102,6 +102,19 @@ def test_over_time_runaway_ends_the_emulation():
             temperature = advance_with_leakage(along, temperature, np.array([9.0]), exponential(1))
 
 
+@pytest.mark.parametrize("points", [[50.0], [150.0, 0.0], [0.0, 0.0]])
+def test_leakage_rejects_temperatures_that_do_not_ascend(points):
+    with pytest.raises(ValueError, match="^leakage must be known at two ascending temperatures or"):
+        Leakage(np.array(points), np.ones((len(points), 1)))
+
+
+@pytest.mark.parametrize("power", [[0.0, 1.0], [-1.0, 1.0], [1.0, 0.0], [1.0, np.inf]])
+def test_leakage_rejects_what_is_no_exponential(power):
+    with pytest.raises(ValueError, match="^leakage of a source must be above 0 and finite, or 0 "
+                       "throughout$"):  # fmt: skip
+        Leakage(np.array([0.0, 150.0]), np.array([[1.0, 2.0], power]).T)
+
+
 def test_leakage_rejects_temperatures_below_those_known():
     with pytest.raises(VoltileError, match=r"^leakage is known from 0 to 150 C, not at -5.0 C$"):
         exponential(0.1).at(np.array([-5.0]))
