@@ -35,6 +35,10 @@ class ThermalNetwork:
     ambient: float
     sources: Ints
 
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.ambient):
+            raise ValueError(f"an ambient must be finite, not {self.ambient:g} C")
+
     @cached_property
     def to_ambient(self) -> Floats:
         """Conductance of every node to the ambient [W/K]."""
@@ -60,6 +64,8 @@ class ThermalNetwork:
                 f"a power must have shape ({len(self.sources)},), one for every source, not "
                 f"{np.shape(power)}"
             )
+        if not np.isfinite(power).all():
+            raise ValueError("a power must be finite")
 
     def spread(self, power: Floats) -> Floats:
         """Return the power in every node [W] for that of the sources, shape (sources,)."""
@@ -79,7 +85,7 @@ class ThermalNetwork:
         Raises
         ------
         ValueError
-            For another shape.
+            For another shape, or one that is not finite.
         """
         rise: Floats = self._factors.solve(self.spread(power))
         return self.ambient + rise

@@ -39,6 +39,10 @@ class Operation:
     power: Floats
     leakage: Leakage
 
+    def __post_init__(self) -> None:
+        if not 0 < self.latency < np.inf:
+            raise ValueError(f"a latency must be positive and finite, not {self.latency:g} s")
+
 
 class Named(Protocol):
     """What a processor computes."""

@@ -44,7 +44,7 @@ class Stepper(Protocol):
         Raises
         ------
         ValueError
-            For a power that is not of shape (sources,).
+            For a power that is not of shape (sources,), or not finite.
         """
         ...
 
@@ -57,8 +57,6 @@ def stepper(network: ThermalNetwork, step: float) -> Stepper:
     ValueError
         When the step is not positive.
     """
-    if not 0 < step < np.inf:
-        raise ValueError(f"a step must be positive and finite, not {step:g} s")
     small = len(network.capacitance) <= _FEW
     return Exact(network, step) if small else TrBdf2(network, step)
 
@@ -69,6 +67,7 @@ class TrBdf2:
     def __init__(self, network: ThermalNetwork, step: float) -> None:
         from scipy.sparse import diags_array
 
+        _check(step)
         self.network, self.step = network, step
         self._scale = 0.5 * _GAMMA * step
         matrix = diags_array(network.capacitance) + self._scale * network.conductance
@@ -92,6 +91,7 @@ class Exact:
     def __init__(self, network: ThermalNetwork, step: float) -> None:
         from scipy.linalg import expm
 
+        _check(step)
         self.network, self.step = network, step
         conductance = network.conductance.toarray()
         self._decay = expm(-step * conductance / network.capacitance[:, None])
@@ -104,3 +104,8 @@ class Exact:
         ambient = self.network.ambient
         later: Floats = ambient + self._decay @ (temperature - ambient) + self._gain @ power
         return later
+
+
+def _check(step: float) -> None:
+    if not 0 < step < np.inf:
+        raise ValueError(f"a step must be positive and finite, not {step:g} s")

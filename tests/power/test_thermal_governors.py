@@ -245,5 +245,7 @@ def test_governors_reject_a_limit_that_is_no_limit():
             run_inferences(one, net, hold(one.fastest), **{"period": 0.1, **options})
     with pytest.raises(VoltileError, match="^a level must be 0 to 2, not -1$"):
         run_inferences(one, net, hold(Setting(-1, 4)), 0.1, count=2)
+    with pytest.raises(ValueError, match="^a latency must be positive and finite, not 0 s$"):
+        run_inferences(one, Inference("net", 0.0, 1.0), hold(one.fastest), 0.1, duration=1.0)
     with pytest.raises(VoltileError, match=r"^numbers of inferences must be 1 or more, not \[0\]$"):
         level_statistics(one, Inference("n", 0.1, 1.0), 2e9, [0], Throttling(1e9, 80, 2, 0.1))

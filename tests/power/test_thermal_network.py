@@ -296,3 +296,9 @@ def test_lumped_network_rejects_unstable_values():
         lumped_network((1.0, 1.0), (1.0,), 25.0)
     with pytest.raises(ValueError, match="a step must be positive and finite, not 0 s"):
         stepper(lumped_network((1.0,), (1.0,), 25.0), 0.0)
+    with pytest.raises(ValueError, match="a step must be positive and finite, not -1 s"):
+        TrBdf2(lumped_network((1.0,), (1.0,), 25.0), -1.0)
+    with pytest.raises(ValueError, match="^an ambient must be finite, not nan C$"):
+        lumped_network((1.0,), (1.0,), float("nan"))
+    with pytest.raises(ValueError, match="^a power must be finite$"):
+        lumped_network((1.0,), (1.0,), 25.0).steady(np.array([np.nan]))
