@@ -41,7 +41,13 @@ def plan_workloads(
     side: float,
     leaks: LeakageTemperature,
 ) -> Iterator[AcceleratorWorkload]:
-    """The array of a run under every scheme, at the run's frequencies."""
+    """Yield the array of a run under every scheme, at the run's frequencies.
+
+    Raises
+    ------
+    VoltileError
+        When the table is not one for this array, or the area does not hold it.
+    """
     if np.ptp(levels.cycles) > _ROUNDING * levels.cycles[0]:
         raise VoltileError(
             f"{config.energy}: cycles of {levels.name} must not depend on the clock where a plan "
