@@ -209,6 +209,13 @@ def test_plan_of_another_array_is_refused(made, planned):
     with pytest.raises(VoltileError, match=r"done is of an array of 4x4, and .*mine.csv of one of "
                        r"8x8: 'voltile energy ... --array 4x4'$"):  # fmt: skip
         next(plan_workloads(config, levels, grid, package, config.side, leaks))
+    # A side of 0.1 um holds no array.
+    with pytest.raises(VoltileError, match=r"^the area must hold the array of .*done, whose core is"
+                       r" .* mm: --area must be at least .* mm2, not 1e-08 mm2$"):  # fmt: skip
+        next(plan_workloads(config, levels, planned, package, 1e-7, leaks))
+    stalled = replace(levels, cycles=levels.cycles * [1, 1, 2])
+    with pytest.raises(VoltileError, match="cycles of kws_dscnn full must not depend on the clock"):
+        next(plan_workloads(config, stalled, planned, package, config.side, leaks))
 
 
 @pytest.mark.parametrize(

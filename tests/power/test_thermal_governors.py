@@ -1,5 +1,7 @@
 """VF tables, thermal governors, runs of inferences, and the level that is best in the long run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,7 @@ from voltile.power.thermal import (
     exynos5422_vf_table,
     level_statistics,
     lumped_network,
+    power_from_headroom,
     proactive,
     reactive,
     read_vf_table,
@@ -169,6 +172,35 @@ def test_fitted_power_reaches_the_limit_at_the_time_of_table_4_3(name):
     # N_safe of Table 4.3: inferences that end by then.
     expected = {"mobilenet_v2": 42, "inception_v4": 4}[name]
     assert np.searchsorted(run.end, safe * (1 + 1e-9)) == pytest.approx(expected, abs=1)
+
+
+def test_headroom_that_no_power_gives_is_rejected():
+    # Up to 275 W, fifty times what holds 80 C; and 5 W of the rest alone hold 75 C.
+    with pytest.raises(VoltileError, match="^no dynamic power up to 275 W takes the chip to 80 C in"
+                       " 1e-06 s as it should for net$"):  # fmt: skip
+        power_from_headroom(cpu(), Inference("net", 0.1, 0.0), 1e-6, 80.0)
+    with pytest.raises(VoltileError, match="takes the chip to 60 C in 100 s"):
+        power_from_headroom(cpu(background=5.0), Inference("net", 0.1, 0.0), 100.0, 60.0)
+
+
+def test_power_from_headroom_is_that_of_one_rc_stage():
+    # From 30 C with 10 K/W and 2 s: to 80 C in 1 s takes 50 K / (10 K/W (1 - e^-0.5)).
+    found = power_from_headroom(cpu(), Inference("net", 0.1, 0.0), 1.0, 80.0)
+    assert found.power == pytest.approx(5 / (1 - np.exp(-0.5)), rel=1e-6)
+
+
+def test_runs_end_before_long(monkeypatch):
+    monkeypatch.setattr("voltile.power.thermal.inference_run._MOST_POLLS", 20)
+    with pytest.raises(VoltileError, match="^a run has at most 20 polls; at 100 ms each these were "
+                       "1 inferences of net$"):  # fmt: skip
+        run_inferences(cpu(), Inference("net", 1.5, 1.0), hold(Setting(2, 4)), 0.1, count=9)
+
+
+def test_cpu_rejects_a_network_of_more_than_one_source():
+    one = cpu()
+    network = replace(one.network, sources=np.array([0, 0]))
+    with pytest.raises(ValueError, match="^a CPU's network must have one source, not 2$"):
+        replace(one, network=network)
 
 
 def test_content_of_the_exynos_is_what_is_assumed_and_fitted():
