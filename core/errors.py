@@ -82,7 +82,7 @@ class ThermalRunaway(VoltileError):
     Attributes
     ----------
     temperature : float
-        Reached, and rising still [degrees Celsius].
+        Reached or passed, and rising still [degrees Celsius].
     """
 
     def __init__(self, message: str, temperature: float) -> None:

@@ -5,11 +5,9 @@ from math import inf
 from typing import Any
 
 from voltile.core import VoltileError
-from voltile.power.thermal import Processor, Throttling
+from voltile.power.thermal import MOST_POLLS, Processor, Throttling
 
 OPTIONS = {name: f"--{name}" for name in ("low", "limit", "hysteresis", "period")}
-# Of one run: ten minutes at 60 us each.
-_MOST_POLLS = 10_000_000
 
 
 def check_governor(
@@ -68,8 +66,8 @@ def check_duration(duration: float, period: float, polls: int, longest: float = 
         raise VoltileError(
             f"--duration must be {polls * period:g} s or more, and finite, not {duration:g} s"
         )
-    if max(duration, longest) / period > _MOST_POLLS:
+    if max(duration, longest) / period > MOST_POLLS:
         raise VoltileError(
             f"{max(duration, longest):g} s polled every {period * 1e3:g} ms make more than "
-            f"{_MOST_POLLS:g} polls: take a longer --period, or less time"
+            f"{MOST_POLLS:g} polls: take a longer --period, or less time"
         )

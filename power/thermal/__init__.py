@@ -15,7 +15,7 @@ Cpu, Inference : a multi-core processor, and a network that it computes.
 CpuProfile, read_cpu_profile, cpu_profile_content : all of that, with networks and throttling, from
     a TOML file, and what such a file would hold.
 Policy, throttled, reactive, proactive, core_shutdown : thermal governors.
-InferenceRun, run_inferences : inferences one after another under a governor.
+InferenceRun, run_inferences, MOST_POLLS : inferences one after another under a governor.
 Throttling, LevelStatistics, level_statistics, run_statistics, best_levels : the level that is best
     in the long run.
 FewerCores, fewer_cores : core shutdown beside DVFS.
@@ -47,7 +47,7 @@ from voltile.power.thermal.exynos5422 import (
 from voltile.power.thermal.fewer_cores import FewerCores, fewer_cores
 from voltile.power.thermal.grid import ThermalGrid, thermal_grid
 from voltile.power.thermal.headroom import power_from_headroom
-from voltile.power.thermal.inference_run import InferenceRun, run_inferences
+from voltile.power.thermal.inference_run import MOST_POLLS, InferenceRun, run_inferences
 from voltile.power.thermal.leakage_feedback import (
     Leakage,
     advance_with_leakage,
@@ -80,6 +80,7 @@ __all__ = [
     "Layer",
     "Leakage",
     "LevelStatistics",
+    "MOST_POLLS",
     "LevelledInference",
     "Operation",
     "Package",

@@ -19,8 +19,8 @@ from voltile.power.thermal.transient import stepper
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Eleven days at 100 ms.
-_MOST_POLLS = 10_000_000
+MOST_POLLS = 10_000_000
+"""Of a run: eleven days at 100 ms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +112,9 @@ def run_inferences(
             ends.append(start + (len(ends) - progress) * latency)
         temperature = advance_with_leakage(along, temperature, now.power, now.leakage)
         polls += 1
-        if polls > _MOST_POLLS:
+        if polls > MOST_POLLS:
             raise VoltileError(
-                f"a run has at most {_MOST_POLLS} polls; at {period * 1e3:g} ms each these were "
+                f"a run has at most {MOST_POLLS} polls; at {period * 1e3:g} ms each these were "
                 f"{len(ends) - 1} inferences of {inference.name}"
             )
     end = np.array(ends)

@@ -120,12 +120,10 @@ def steady_with_leakage(network: ThermalNetwork, power: Floats, leakage: Leakage
         temperature = later
         if gain < 1 and change * max(gain, 0.5) < _CLOSE * (1 - gain):
             return temperature
-    hottest = float(temperature[network.sources].max())
     raise ThermalRunaway(
         f"no temperature up to {leakage.limit:g} C is steady under {power.sum():.4g} W and "
-        f"leakage: the chip reaches {hottest:.1f} C at a loop gain of {gain:.2f}; lower its power, "
-        f"or cool it better",
-        hottest,
+        f"leakage: lower its power, or cool it better",
+        leakage.limit,
     )
 
 

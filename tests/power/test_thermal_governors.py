@@ -190,7 +190,7 @@ def test_power_from_headroom_is_that_of_one_rc_stage():
 
 
 def test_runs_end_before_long(monkeypatch):
-    monkeypatch.setattr("voltile.power.thermal.inference_run._MOST_POLLS", 20)
+    monkeypatch.setattr("voltile.power.thermal.inference_run.MOST_POLLS", 20)
     with pytest.raises(VoltileError, match="^a run has at most 20 polls; at 100 ms each these were "
                        "1 inferences of net$"):  # fmt: skip
         run_inferences(cpu(), Inference("net", 1.5, 1.0), hold(Setting(2, 4)), 0.1, count=9)

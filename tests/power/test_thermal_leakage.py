@@ -54,10 +54,9 @@ def test_runaway_is_where_no_fixed_point_is_left(part, runs_away):
         assert steady_with_leakage(network, none, leakage)[0] < 25.0 + SCALE
         return
     with pytest.raises(ThermalRunaway, match=r"^no temperature up to 150 C is steady under 0 W and "
-                       r"leakage: the chip reaches \d{3,}\.\d C at a loop gain of \d+\.\d\d; "
-                       r"lower its power, or cool it better$") as caught:  # fmt: skip
+                       r"leakage: lower its power, or cool it better$") as caught:  # fmt: skip
         steady_with_leakage(network, none, leakage)
-    assert caught.value.temperature > 150.0
+    assert caught.value.temperature == 150.0
 
 
 def test_a_steady_temperature_beyond_what_is_known_is_no_result():
