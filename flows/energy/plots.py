@@ -120,6 +120,8 @@ def _subject(result: "EnergyResult") -> str:
 
 def energy_unit(largest: float) -> tuple[str, float]:
     """Return a unit that suits an energy [J], and how many of it are a joule."""
+    if largest >= 1:
+        return "J", 1.0
     return ("mJ", 1e3) if largest >= 1e-3 else ("µJ", 1e6)
 
 

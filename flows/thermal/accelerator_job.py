@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from voltile.core import RunRecord, executor, file_hash
+from voltile.core import RunRecord, VoltileError, executor, file_hash
 from voltile.flows.output_files import all_outputs, refuse_overwriting, write_csv
 from voltile.flows.thermal.accelerator_config import AcceleratorConfig
 from voltile.flows.thermal.accelerator_levels import accelerator_workloads
 from voltile.flows.thermal.accelerator_workload import AcceleratorWorkload
-from voltile.flows.thermal.governor import OPTIONS, check_duration, check_governor
+from voltile.flows.thermal.governor import OPTIONS, check_duration, check_governor, unkept_limit
 from voltile.flows.thermal.tables import TRACE_COLUMNS
 from voltile.power.thermal import SustainedLevel, sustained_level
 
@@ -124,6 +124,12 @@ def run_accelerator_thermal(
         known = item.inference.operations[0].leakage.limit
         check_governor(item.accelerator, item.by, known, OPTIONS)
     check_duration(config.duration, config.period, 2)
+    for item in workloads:
+        if fault := unkept_limit(item.accelerator, item.inference, item.by):
+            raise VoltileError(
+                f"{fault}: nothing is sustained; take a larger --area, another --package, a lower "
+                f"--precision, or a higher --limit"
+            )
     with executor(workers, dask) as pool:
         results = sustain_workloads(workloads, config.duration, pool, watch)
     with all_outputs(out, ACCELERATOR_THERMAL_OUTPUTS):

@@ -141,6 +141,7 @@ def thermal_command(
     from voltile.flows.thermal.accelerator_job import run_accelerator_thermal
     from voltile.flows.thermal.config import ThermalConfig
     from voltile.flows.thermal.display import accelerator_table, cores_table, results_table
+    from voltile.flows.thermal.governor import unkept_limit
     from voltile.flows.thermal.job import run_thermal
 
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
@@ -201,6 +202,9 @@ def thermal_command(
     console.print(results_table(results, config.duration))
     if results[0].fewer:
         console.print(cores_table(results))
+    for inference in profile.inferences.values():
+        if fault := unkept_limit(profile.cpu, inference, profile.throttling):
+            typer.echo(f"warning: {fault}", err=True)
     if profile.note:
         typer.echo(f"note: {profile.note}")
     typer.echo(f"{out / 'vf_opt.csv'}")

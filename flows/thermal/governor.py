@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from voltile.core import VoltileError
+from voltile.core import ThermalRunaway, VoltileError
 from voltile.power.thermal import MOST_POLLS, Processor, Throttling
+from voltile.power.thermal.processor import Computed
 
 OPTIONS = {name: f"--{name}" for name in ("low", "limit", "hysteresis", "period")}
 
@@ -46,6 +47,21 @@ def check_governor(
         raise VoltileError(
             f"{names['period']} must be positive and finite, not {by.period * 1e3:g} ms"
         )
+
+
+def unkept_limit(processor: Processor[Computed], inference: Computed, by: Throttling) -> str:
+    """Tell of a limit that VF_low on all cores does not keep; empty where it does."""
+    low = processor.setting(by.low)
+    at = f"even at VF_low, {processor.name_of(low)}"
+    try:
+        rest = processor.hottest(processor.steady(inference, low))
+    except ThermalRunaway as error:
+        return f"{inference.name} {at}, runs away: steady nowhere up to {error.temperature:g} C"
+    if rest <= by.limit:
+        return ""
+    return (
+        f"{inference.name} {at}, comes to rest at {rest:.1f} C, above the limit of {by.limit:g} C"
+    )
 
 
 def check_duration(duration: float, period: float, polls: int, longest: float = 0.0) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voltile.core import ThermalRunaway, VoltileError
 from voltile.power.thermal.inference_run import InferenceRun, run_inferences
-from voltile.power.thermal.leakage_feedback import Leakage, steady_with_leakage
+from voltile.power.thermal.leakage_feedback import Leakage
 from voltile.power.thermal.policies import proactive
 from voltile.power.thermal.processor import Operation, Processor, Setting
 from voltile.power.thermal.vf_characterization import Throttling
@@ -125,21 +125,17 @@ def sustained_level(
             f"{duration:g} s"
         )
     policy = proactive(accelerator, frequency, by.low, by.limit, by.hysteresis)
-    try:
-        run = run_inferences(accelerator, inference, policy, by.period, duration=duration)
-    except ThermalRunaway as error:
-        raise ThermalRunaway(
-            f"{inference.name} at {frequency / 1e6:g} MHz: {error}", error.temperature
-        ) from None
+    run = run_inferences(accelerator, inference, policy, by.period, duration=duration)
     late = run.level[len(run.level) // 2 :]
     speed = 1 / np.array([item.latency for item in inference.operations])
     level = accelerator.table.level(frequency)
-    held = accelerator.operation(inference, accelerator.setting(frequency))
+    setting = accelerator.setting(frequency)
+    power = float(accelerator.operation(inference, setting).power.sum())
     try:
-        steady = steady_with_leakage(accelerator.network, held.power, held.leakage)
+        steady = accelerator.steady(inference, setting)
     except ThermalRunaway:
         steady = None
     return SustainedLevel(
-        frequency, float(accelerator.table.vdd[level]), float(held.power.sum()), steady,
+        frequency, float(accelerator.table.vdd[level]), power, steady,
         float(speed[late].mean()), float(np.mean(late != level)), run,
     )  # fmt: skip

@@ -50,13 +50,7 @@ def fewer_cores(
     high, low = cpu.setting(fastest, cores), cpu.setting(by.low, cores)
     hold = throttled(cpu, high, low, by.limit, by.hysteresis)
     shut = core_shutdown(cpu, cores, by.limit, by.hysteresis)
-    try:
-        held = run_inferences(cpu, inference, hold, by.period, count=max(counts))
-    except ThermalRunaway as error:
-        raise ThermalRunaway(
-            f"{inference.name} on {cores} cores at {fastest / 1e6:g} MHz: {error}",
-            error.temperature,
-        ) from None
+    held = run_inferences(cpu, inference, hold, by.period, count=max(counts))
     try:
         run = run_inferences(cpu, inference, shut, by.period, count=max(counts))
     except ThermalRunaway as error:

@@ -10,7 +10,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import VoltileError
+from voltile.core import ThermalRunaway, VoltileError
 from voltile.power.thermal.leakage_feedback import advance_with_leakage
 from voltile.power.thermal.policies import Policy
 from voltile.power.thermal.processor import Computed, Operation, Processor, Setting
@@ -83,6 +83,7 @@ def run_inferences(
         When neither count nor duration ends it, the count is not whole, the period is not positive,
         there would be too many polls, or the policy chooses a setting that the processor has not.
     ThermalRunaway
+        Naming the network, and the setting that it happens at.
     """
     if not 0 < period < inf:
         raise VoltileError(f"a polling period must be positive and finite, not {period * 1e3:g} ms")
@@ -110,7 +111,12 @@ def run_inferences(
         done += period / latency
         while len(ends) <= done and len(ends) <= count:
             ends.append(start + (len(ends) - progress) * latency)
-        temperature = advance_with_leakage(along, temperature, now.power, now.leakage)
+        try:
+            temperature = advance_with_leakage(along, temperature, now.power, now.leakage)
+        except ThermalRunaway as error:
+            raise ThermalRunaway(
+                f"{inference.name} at {processor.name_of(setting)}: {error}", error.temperature
+            ) from None
         polls += 1
         if polls > MOST_POLLS:
             raise VoltileError(

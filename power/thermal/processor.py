@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltile.core import VoltileError
-from voltile.power.thermal.leakage_feedback import Leakage
+from voltile.power.thermal.leakage_feedback import Leakage, steady_with_leakage
 from voltile.power.thermal.network import ThermalNetwork
 from voltile.power.thermal.vf_table import VfTable
 
@@ -105,6 +105,22 @@ class Processor(ABC, Generic[Computed]):
             raise VoltileError(f"a level must be 0 to {self.table.highest}, not {setting.level}")
         if not 1 <= setting.cores <= self.cores:
             raise VoltileError(f"cores must be 1 to {self.cores}, not {setting.cores}")
+
+    def name_of(self, setting: Setting) -> str:
+        """Frequency of a setting, and its cores where these are not all."""
+        frequency = f"{self.table.frequency[setting.level] / 1e6:g} MHz"
+        few = setting.cores < self.cores
+        return f"{frequency} on {setting.cores} of {self.cores} cores" if few else frequency
+
+    def steady(self, inference: Computed, setting: Setting) -> Floats:
+        """Temperature of every node at rest under inferences at a setting [degrees Celsius].
+
+        Raises
+        ------
+        ThermalRunaway
+        """
+        now = self.operation(inference, setting)
+        return steady_with_leakage(self.network, now.power, now.leakage)
 
     def idle(self) -> Floats:
         """Temperature of every node at rest with all cores off [degrees Celsius]."""

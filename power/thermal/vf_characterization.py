@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voltile.core import ThermalRunaway, VoltileError
+from voltile.core import VoltileError
 from voltile.power.thermal.inference_run import InferenceRun, run_inferences
 from voltile.power.thermal.policies import proactive
 from voltile.power.thermal.processor import Computed, Processor
@@ -75,12 +75,7 @@ def level_statistics(
     if not counts or min(counts) < 1:
         raise VoltileError(f"numbers of inferences must be 1 or more, not {list(counts)}")
     policy = proactive(processor, frequency, by.low, by.limit, by.hysteresis)
-    try:
-        run = run_inferences(processor, inference, policy, by.period, count=max(counts))
-    except ThermalRunaway as error:
-        raise ThermalRunaway(
-            f"{inference.name} at {frequency / 1e6:g} MHz: {error}", error.temperature
-        ) from None
+    run = run_inferences(processor, inference, policy, by.period, count=max(counts))
     return run_statistics(frequency, run, counts)
 
 

@@ -229,5 +229,18 @@ def test_thermal_runaway_names_network_and_level(cpu, tmp_path, monkeypatch, cap
     code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--limit", "140", "--workers", "1",
                    "--workload", "net", "--inferences", "500")  # fmt: skip
     assert code == 2
-    assert "error: net at 2000 MHz: the chip reaches 15" in capsys.readouterr().err
+    assert "error: net at 1000 MHz: the chip reaches 15" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_limit_that_the_lowest_level_does_not_keep_is_told(cpu, monkeypatch, capsys):
+    # 31.5 W through 10 K/W: at 1 GHz and 0.8 V half of the clock, 4/9 of Vdd²: 70 K above 25 C.
+    cpu.write_text(CPU.replace("power_w = 9", "power_w = 31.5"))
+    code = voltile(monkeypatch, "thermal", "--cpu", cpu, "--inferences", "20", "--duration", "2",
+                   "--workers", "1", "--out", "out")  # fmt: skip
+    told = capsys.readouterr().err
+    assert code in (0, None), told
+    assert told.endswith(
+        "warning: net even at VF_low, 1000 MHz, comes to rest at 95.0 C, above the limit of 70 C\n"
+    )
+    assert "small even" not in told

@@ -113,7 +113,7 @@ def test_the_rest_of_the_chip_heats_at_all_times():
 
 def test_a_chip_that_runs_away_though_it_is_throttled_is_an_error():
     hot, inference = accelerator(power=np.full(3, 20.0), leak=0.1)
-    with pytest.raises(ThermalRunaway, match="^net at 200 MHz: the chip reaches 1.* C, and "):
+    with pytest.raises(ThermalRunaway, match="^net at 100 MHz: the chip reaches 1.* C, and "):
         sustained_level(hot, inference, 200e6, 60.0, BY)
 
 

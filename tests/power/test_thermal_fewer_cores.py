@@ -54,7 +54,8 @@ def test_fewer_cores_that_run_away_have_no_latency():
 
 def test_fewer_cores_that_run_away_though_they_are_throttled_are_an_error():
     # Before the poll that throttles they are at 70.1 C or more.
-    with pytest.raises(ThermalRunaway, match="^net on 3 cores at 2000 MHz: the chip reaches 70"):
+    message = "^net at 2000 MHz on 3 of 4 cores: the chip reaches 70"
+    with pytest.raises(ThermalRunaway, match=message):
         fewer_cores(cpu(known_to=70.05), NET, 3, [400], BY)
 
 
