@@ -180,7 +180,7 @@ def test_a_budget_that_nothing_needs_does_not_flatten_the_picture(run, tmp_path,
     (figure,) = drawn
     energy = figure.axes[0]
     assert energy.get_ylabel().endswith("[µJ]") and 10 < energy.get_ylim()[1] < 20
-    (mark,) = (line for line in energy.lines if "1000 mJ" in line.get_label())
+    (mark,) = (line for line in energy.lines if "1 J" in line.get_label())
     assert list(mark.get_xdata()) == [1.5]
     # A stretch of a millisecond has no room for its number; those at one point share theirs.
     assert [text.get_text() for text in energy.texts] == ["0", "2"]
